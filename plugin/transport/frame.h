@@ -1,0 +1,79 @@
+// The frames that two ends of a connection exchange over its lanes.
+//
+// A connection carries messages one way, from a sender to a receiver; frames go
+// both ways. The receiver decides everything: a sender announces a message, the
+// receiver grants fragments of it and says on which lane each travels, and
+// acknowledges the whole message. A small message travels with its announcement
+// (eager). Frames may overtake each other, on one lane and between lanes, and
+// may arrive twice after a lane was lost: every frame says what it is about.
+//
+// Layout: 32 bytes, little-endian, then payload_bytes of payload.
+//
+//   offset  size  field          eager  announce  grant     data    ack
+//        0     2  magic          0x7449 in every frame ("It")
+//        2     1  type           1      2         3         4       5
+//        3     1  lane           0      0         the lane  0       0
+//        4     4  payload_bytes  size   0         0         length  0
+//        8     4  seq            message number, wraps             see below
+//       12     4  tag            tag    tag       0         0       0
+//       16     8  offset         0      0         first byte        0
+//       24     8  size           size   size      length    length  bitmap
+//
+// An ack says that every message before `seq` is complete, and, bit i of `size`
+// counted from the lowest, that message seq + i is too.
+//
+// Version rule: the handshake (handshake.h) carries kWireVersion; any change of
+// this table raises it, and ends of different versions refuse each other.
+#ifndef ITHACA_PLUGIN_TRANSPORT_FRAME_H_
+#define ITHACA_PLUGIN_TRANSPORT_FRAME_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "plugin/core/status.h"
+
+namespace ithaca {
+
+inline constexpr uint16_t kWireVersion = 1;
+inline constexpr uint16_t kFrameMagic = 0x7449;
+inline constexpr size_t kFrameBytes = 32;
+
+// How many messages of one connection may be unacknowledged at a time: NCCL
+// keeps 32 (times the grouped receives) in flight and must never see an error.
+inline constexpr uint32_t kMessageWindow = 64;
+
+// Bounds on what a peer may ask a lane to read in one go.
+inline constexpr size_t kMaxEagerBytes = 64 << 10;
+inline constexpr size_t kMaxFragmentBytes = 16 << 20;
+
+// At most this many lanes per connection.
+inline constexpr int kMaxLanes = 8;
+
+enum class FrameType : uint8_t {
+  kEager = 1,
+  kAnnounce = 2,
+  kGrant = 3,
+  kData = 4,
+  kAck = 5,
+};
+
+struct Frame {
+  FrameType type = FrameType::kAck;
+  uint8_t lane = 0;
+  uint32_t payload_bytes = 0;
+  uint32_t seq = 0;
+  int32_t tag = 0;
+  uint64_t offset = 0;
+  uint64_t size = 0;
+};
+
+void EncodeFrame(const Frame& frame, uint8_t out[kFrameBytes]);
+
+// Reads a frame written by a peer that may be hostile. DATA_LOSS when the magic
+// or the type is wrong, the payload is out of bounds for the type, or a range
+// overflows; what the message's state allows is for the connection to judge.
+Status DecodeFrame(const uint8_t in[kFrameBytes], Frame* frame);
+
+}  // namespace ithaca
+
+#endif  // ITHACA_PLUGIN_TRANSPORT_FRAME_H_
