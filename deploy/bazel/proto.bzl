@@ -28,6 +28,7 @@ def cc_proto(name, srcs, deps = [], grpc = False, visibility = None):
     )
     native.genrule(
         name = name + "_gen",
+        visibility = visibility,
         srcs = srcs + dep_srcs,
         outs = outs + [name + "_descriptor.bin"],
         cmd = ("/usr/bin/protoc -Iproto -I/usr/include --cpp_out=$(GENDIR)/proto " + plugin +
