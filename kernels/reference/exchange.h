@@ -1,0 +1,69 @@
+// The CPU implementation of pack and unpack: oracle of the CUDA kernels and
+// fallback.
+//
+// Used by the C API alone. Immutable after construction and thread-safe; no
+// call allocates. The callers check every pointer and size first; nothing here
+// does.
+#ifndef ITHACA_KERNELS_REFERENCE_EXCHANGE_H_
+#define ITHACA_KERNELS_REFERENCE_EXCHANGE_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "kernels/api/ithaca_ulysses.h"
+#include "kernels/reference/geometry.h"
+#include "kernels/reference/head_sum.h"
+#include "kernels/reference/strided_copy.h"
+
+namespace ithaca::ulysses {
+
+class Exchange {
+ public:
+  explicit Exchange(Geometry geometry);
+
+  const Geometry& geometry() const { return geometry_; }
+
+  // See ithaca_ulysses_pack and ithaca_ulysses_unpack.
+  // REQUIRES: all spans are readable or writable for exactly the sizes of
+  // geometry().
+  void Pack(const StepShape& step, const ithaca_ulysses_const_span* tensors,
+            const ithaca_ulysses_span* messages) const;
+  void Unpack(const StepShape& step, const ithaca_ulysses_const_span* messages,
+              const ithaca_ulysses_span* tensors) const;
+
+ private:
+  // KV heads whose gradients all come from the same ranks, which are
+  // contributions_[first .. first + num) in ascending order.
+  struct SumSegment {
+    HeadRange heads;
+    int32_t first = 0;
+    int32_t num = 0;
+  };
+
+  // Where the part of tensor `index` exchanged with `peer` lies in this rank's
+  // tensor.
+  RowBlock BlockOf(const StepShape& step, int32_t side, int32_t peer,
+                   int index) const;
+  // This rank's tokens in its tensor of all heads, restricted to `heads`.
+  RowBlock TokenBlock(int index, HeadRange heads) const;
+  // `peer`'s tokens in this rank's tensor of all tokens and its own heads.
+  RowBlock HeadBlock(int32_t peer, int index) const;
+  RowBlock MakeBlock(int64_t tensor_rows, int32_t tensor_heads,
+                     int64_t first_row, int64_t rows, HeadRange heads) const;
+
+  void BuildSumSegments();
+  Contribution ContributionOf(int32_t rank, int32_t head) const;
+  void UnpackSums(int index, const ithaca_ulysses_const_span* messages,
+                  void* tensor) const;
+  void SumSegmentRows(const SumSegment& segment, int index,
+                      const ithaca_ulysses_const_span* messages,
+                      char* tensor) const;
+
+  Geometry geometry_;
+  std::vector<SumSegment> segments_;
+  std::vector<Contribution> contributions_;
+};
+
+}  // namespace ithaca::ulysses
+
+#endif  // ITHACA_KERNELS_REFERENCE_EXCHANGE_H_

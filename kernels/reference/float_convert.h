@@ -1,0 +1,117 @@
+// Conversions between float and the 16-bit dtypes, bit patterns as uint16_t.
+//
+// Used by the gradient sum, the attention and the tests. Pure functions,
+// branch-free so that loops over them vectorise. To 16 bits they round to
+// nearest, ties to even, with denormals kept and overflow to infinity (IEEE
+// 754-2019 4.3.1); a NaN stays a NaN of the same sign, quiet, with the upper
+// bits of its payload. From 16 bits they are exact.
+#ifndef ITHACA_KERNELS_REFERENCE_FLOAT_CONVERT_H_
+#define ITHACA_KERNELS_REFERENCE_FLOAT_CONVERT_H_
+
+#include <cstdint>
+#include <cstring>
+
+#include "kernels/api/ithaca_ulysses.h"
+
+namespace ithaca::ulysses {
+
+inline uint32_t BitsOf(float value) {
+  uint32_t bits;
+  memcpy(&bits, &value, sizeof(bits));
+  return bits;
+}
+
+inline float FloatOf(uint32_t bits) {
+  float value;
+  memcpy(&value, &bits, sizeof(value));
+  return value;
+}
+
+inline float Bf16ToFloat(uint16_t value) {
+  return FloatOf(uint32_t{value} << 16);
+}
+
+inline uint16_t FloatToBf16(float value) {
+  const uint32_t bits = BitsOf(value);
+  const uint32_t rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16;
+  const uint32_t quiet = (bits >> 16) | 0x0040;
+  return static_cast<uint16_t>((bits & 0x7FFFFFFF) > 0x7F800000 ? quiet
+                                                                : rounded);
+}
+
+inline float F16ToFloat(uint16_t value) {
+  const uint32_t sign = (uint32_t{value} & 0x8000) << 16;
+  const uint32_t magnitude = uint32_t{value} & 0x7FFF;
+  // Normal: move the fields and add the difference of the exponent biases.
+  const uint32_t normal = (magnitude << 13) + ((127 - 15) << 23);
+  // Infinity and NaN: the exponent becomes all ones.
+  const uint32_t special = (magnitude << 13) | 0x7F800000;
+  // Denormal: an integer times 2^-24, which float holds exactly.
+  const uint32_t denormal =
+      BitsOf(static_cast<float>(static_cast<int32_t>(magnitude)) * 0x1p-24f);
+  const uint32_t finite = magnitude < 0x0400 ? denormal : normal;
+  return FloatOf(sign | (magnitude >= 0x7C00 ? special : finite));
+}
+
+inline uint16_t FloatToF16(float value) {
+  const uint32_t bits = BitsOf(value);
+  const uint32_t sign = (bits >> 16) & 0x8000;
+  const uint32_t magnitude = bits & 0x7FFFFFFF;
+  // Normal: round away 13 bits of mantissa; the carry may run into the
+  // exponent.
+  const uint32_t normal =
+      (magnitude + 0x0FFF + ((magnitude >> 13) & 1) - ((127 - 15) << 23)) >> 13;
+  // Denormal result: adding 0.5, whose last place is 2^-24, leaves the rounded
+  // integer in the low bits. Clamped so that the unused case stays finite.
+  const uint32_t small = magnitude < 0x38800000 ? magnitude : 0;
+  const uint32_t denormal = BitsOf(FloatOf(small) + 0.5f) - 0x3F000000;
+  const uint32_t finite = magnitude < 0x38800000 ? denormal : normal;
+  // 65520 and above round to infinity.
+  const uint32_t ordered = magnitude >= 0x477FF000 ? 0x7C00 : finite;
+  const uint32_t quiet = 0x7E00 | ((magnitude >> 13) & 0x03FF);
+  return static_cast<uint16_t>(sign |
+                               (magnitude > 0x7F800000 ? quiet : ordered));
+}
+
+// Traits of the dtypes: Storage, Load (exact) and Store (rounds to nearest
+// even).
+struct F32 {
+  using Storage = float;
+  static float Load(float value) { return value; }
+  static float Store(float value) { return value; }
+};
+struct Bf16 {
+  using Storage = uint16_t;
+  static float Load(uint16_t value) { return Bf16ToFloat(value); }
+  static uint16_t Store(float value) { return FloatToBf16(value); }
+};
+struct F16 {
+  using Storage = uint16_t;
+  static float Load(uint16_t value) { return F16ToFloat(value); }
+  static uint16_t Store(float value) { return FloatToF16(value); }
+};
+
+// Bytes of one element of an ithaca_ulysses_dtype; 0 for any other value.
+inline uint64_t ElementBytes(int32_t dtype) {
+  switch (dtype) {
+    case ITHACA_ULYSSES_F32:
+      return 4;
+    case ITHACA_ULYSSES_BF16:
+    case ITHACA_ULYSSES_F16:
+      return 2;
+    default:
+      return 0;
+  }
+}
+
+// Calls f with the traits of `dtype`. REQUIRES: ElementBytes(dtype) != 0.
+template <typename F>
+auto WithDtype(int32_t dtype, F&& f) {
+  if (dtype == ITHACA_ULYSSES_F32) return f(F32());
+  if (dtype == ITHACA_ULYSSES_BF16) return f(Bf16());
+  return f(F16());
+}
+
+}  // namespace ithaca::ulysses
+
+#endif  // ITHACA_KERNELS_REFERENCE_FLOAT_CONVERT_H_
