@@ -33,9 +33,9 @@ class LaneSink {
   // down. Not called for frames without payload.
   virtual Status OnFrameHead(Lane* lane, const Frame& frame, void** target) = 0;
 
-  // The whole frame arrived and its payload stands at the target. Also called
-  // when the payload was dropped or its target forgotten. An error takes the
-  // lane down.
+  // The whole frame arrived and its payload stands at the target, or was
+  // dropped because there was none. Not called for a frame whose target was
+  // forgotten half-way (Forget). An error takes the lane down.
   virtual Status OnFrame(Lane* lane, const Frame& frame) = 0;
 
   // The lane is down and will call no more; Send() on it does nothing. Called

@@ -1,0 +1,67 @@
+// The sending end of a connection.
+//
+// A message is announced (or, when small, sent) at once, its fragments go out
+// as the receiver grants them, and its request completes when the receiver has
+// acknowledged it: so the caller's memory is not needed after that, and a lane
+// that dies takes nothing with it. See frame.h for the protocol.
+// All calls with the engine's lock held.
+#ifndef ITHACA_PLUGIN_TRANSPORT_SEND_CONNECTION_H_
+#define ITHACA_PLUGIN_TRANSPORT_SEND_CONNECTION_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "plugin/transport/connection.h"
+
+namespace ithaca {
+
+class SendConnection final : public Connection {
+ public:
+  // Messages of at most `eager_bytes` (<= kMaxEagerBytes) travel unasked.
+  SendConnection(std::string peer, size_t eager_bytes, ConnectionOwner* owner,
+                 LogSink* log);
+
+  // Starts to send `bytes` at `data` under `tag`. Null when the window of
+  // kMessageWindow unacknowledged messages is full or no lane is up yet: try
+  // later. The memory is read until the request completes or the connection
+  // ends. The error of a connection that failed.
+  StatusOr<Request*> Send(const void* data, size_t bytes, int32_t tag);
+
+  void OnMemoryGone(const void* begin, const void* end) override;
+  Status OnFrameHead(Lane* lane, const Frame& frame, void** target) override;
+  Status OnFrame(Lane* lane, const Frame& frame) override;
+
+ private:
+  struct Message {
+    Request request;
+    const void* data = nullptr;
+    int32_t tag = 0;
+    uint32_t seq = 0;
+    int8_t announced_on = -1;  // lane index
+    bool acked = true;
+    bool lost_lane = false;  // a lane died meanwhile: copies may be queued
+  };
+
+  void OnLaneUp(int index) override;
+  void OnLaneLost(int index) override;
+  int pending() const override { return pending_; }
+  void ReleaseMemory() override;
+
+  Message& At(uint32_t seq) { return messages_[seq % kMessageWindow]; }
+  void Announce(Message* message);
+  void Complete(Message* message);
+  Status OnGrant(const Frame& frame);
+  Status OnAck(const Frame& frame);
+
+  const size_t eager_bytes_;
+  std::array<Message, kMessageWindow> messages_;
+  uint32_t next_seq_ = 0;
+  uint32_t acked_to_ = 0;  // every message before this one is acknowledged
+  int pending_ = 0;
+};
+
+}  // namespace ithaca
+
+#endif  // ITHACA_PLUGIN_TRANSPORT_SEND_CONNECTION_H_
