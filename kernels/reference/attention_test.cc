@@ -42,7 +42,8 @@ std::vector<char> Forward(const AttentionSpec& spec, const Tensors& t) {
   return o;
 }
 
-// Largest relative error of rounding to the dtype: 2^-p with p bits of significand.
+// Largest relative error of rounding to the dtype: 2^-p with p bits of
+// significand.
 double RelativeRounding(int32_t dtype) {
   if (dtype == ITHACA_ULYSSES_F32) return std::ldexp(1.0, -24);
   return std::ldexp(1.0, dtype == ITHACA_ULYSSES_BF16 ? -8 : -11);
