@@ -1,0 +1,63 @@
+// Every ITHACA_* variable that the plugin reads, in one place.
+//
+// Parsed once, by the plugin's first init; a value afterwards. Immutable.
+#ifndef ITHACA_PLUGIN_CORE_OPTIONS_H_
+#define ITHACA_PLUGIN_CORE_OPTIONS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "plugin/core/status.h"
+
+namespace ithaca {
+
+struct Options {
+  // ITHACA_RAILS=eth0,eth1 | auto. The interfaces that carry traffic, exactly;
+  // "auto" takes every interface that is up and neither loopback nor a virtual
+  // bridge. Empty (unset): NCCL_SOCKET_IFNAME's rules, else "auto".
+  std::string rails;
+  // NCCL_SOCKET_IFNAME, which NCCL's users know: a list of prefixes, "=" before
+  // it for exact names, "^" to exclude. Read only when ITHACA_RAILS is unset.
+  std::string socket_ifname;
+
+  // ITHACA_DEVICES=fused | split. Whether rails of one locality are shown to
+  // NCCL as one device (default) or each as a device of its own.
+  enum class Devices { kFused, kSplit };
+  Devices devices = Devices::kFused;
+
+  // ITHACA_LANES=auto | ucx | socket. What carries lanes over TCP. "auto"
+  // (default) takes the one that measured better, which is plain sockets.
+  // "ucx" fails when UCX is not installed.
+  enum class Lanes { kAuto, kUcx, kSocket };
+  Lanes lanes = Lanes::kAuto;
+
+  // ITHACA_PEER_TIMEOUT=30 (seconds, 1 to 3600). How long a peer may take to
+  // connect, and how long unacknowledged bytes may stay so on a lane.
+  int peer_timeout_s = 30;
+
+  // ITHACA_EAGER_BYTES=8192 (0 to 65536). Messages up to this size travel
+  // without being granted.
+  size_t eager_bytes = 8 << 10;
+
+  // ITHACA_FRAGMENT_BYTES=131072 (1024 to 16777216). What a lane carries at a
+  // time of a granted message.
+  size_t fragment_bytes = 128 << 10;
+
+  // ITHACA_WINDOW_BYTES=8388608 (at least 1024). What may be granted and on its
+  // way to one rail, over all peers of a communicator.
+  size_t window_bytes = 8 << 20;
+
+  // ITHACA_RUN_DIR. Where the daemon publishes the node page; not read by the
+  // plugin yet, and named here so that setting it is no error.
+  std::string run_dir;
+
+  // Reads `environment` (environ's form: NAME=value, null at the end).
+  // INVALID_ARGUMENT, naming the variable, what is legal and the nearest known
+  // name, when an ITHACA_* variable is unknown or malformed.
+  static StatusOr<Options> FromEnvironment(const char* const* environment);
+};
+
+}  // namespace ithaca
+
+#endif  // ITHACA_PLUGIN_CORE_OPTIONS_H_
