@@ -1,0 +1,12 @@
+#include "plugin/driver/core.h"
+
+namespace ithaca::driver {
+
+Connection::Connection() {
+  // An address no plugin can have handed out: who reads it is found out.
+  for (void*& request : requests) {
+    request = reinterpret_cast<void*>(uintptr_t{0xdeadbeefdeadbee8});
+  }
+}
+
+}  // namespace ithaca::driver

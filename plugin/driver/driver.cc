@@ -1,0 +1,454 @@
+#include "plugin/driver/driver.h"
+
+#include <sys/random.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <utility>
+
+namespace ithaca::driver {
+namespace {
+
+constexpr int64_t kWatchMs = 100;
+constexpr int64_t kDescribeMs = 1'000;
+constexpr size_t kMaxChunkBytes = size_t{1} << 30;
+
+Status CheckOptions(const CommunicatorOptions& o) {
+  if (o.channels < 1 || o.channels > 64) {
+    return Errorf(Code::kInvalidArgument, "%d channels; 1 to 64 are possible",
+                  o.channels);
+  }
+  if (o.chunk_bytes < 1 || o.chunk_bytes > kMaxChunkBytes) {
+    return Errorf(Code::kInvalidArgument,
+                  "chunks of %zu bytes; 1 byte to 1 GiB are possible",
+                  o.chunk_bytes);
+  }
+  if (o.pipeline_depth < 0 || o.pipeline_depth > kSteps) {
+    return Errorf(Code::kInvalidArgument,
+                  "a pipeline of %d messages; 0 to %d are possible",
+                  o.pipeline_depth, kSteps);
+  }
+  if (o.ll_threshold_bytes > kLlStepDataBytes) {
+    return Errorf(Code::kInvalidArgument,
+                  "an LL threshold of %zu bytes; 0 to %zu are possible",
+                  o.ll_threshold_bytes, kLlStepDataBytes);
+  }
+  return Status();
+}
+
+// What must be equal on all ranks, in words.
+std::string Agreement(const CommunicatorOptions& o) {
+  char text[160];
+  snprintf(text, sizeof(text),
+           "%d channels, chunks of %zu bytes, LL up to %zu bytes, %s buffers",
+           o.channels, o.chunk_bytes, o.ll_threshold_bytes,
+           o.user_buffers ? "users'" : "staging");
+  return text;
+}
+
+// Compares the options of all ranks; the result is rank 0's communicator id.
+StatusOr<uint64_t> Agree(Bootstrap* bootstrap, const CommunicatorOptions& o) {
+  uint64_t id = 0;
+  if (getrandom(&id, sizeof(id), 0) != sizeof(id)) {
+    return Errorf(Code::kInternal, "no random numbers");
+  }
+  const std::string own(reinterpret_cast<const char*>(&id), sizeof(id));
+  auto all = bootstrap->AllGather(own + Agreement(o));
+  if (!all.ok()) return all.status();
+  for (size_t r = 0; r < all->size(); ++r) {
+    if ((*all)[r].size() < sizeof(id)) {
+      return Errorf(Code::kDataLoss, "rank %zu sent no communicator id", r);
+    }
+    const std::string theirs = (*all)[r].substr(sizeof(id));
+    if (theirs == Agreement(o)) continue;
+    return Errorf(Code::kFailedPrecondition,
+                  "rank %zu was started with %s, rank %d with %s; give every "
+                  "rank the same",
+                  r, theirs.c_str(), bootstrap->rank(), Agreement(o).c_str());
+  }
+  memcpy(&id, (*all)[0].data(), sizeof(id));
+  return id;
+}
+
+Part MakePart(Connection* connection, char* data, const PartBounds& bounds,
+              const TransferShape& shape) {
+  Part part;
+  part.connection = connection;
+  part.user = data + bounds.begin;
+  part.bytes = bounds.end - bounds.begin;
+  part.chunk_bytes = shape.chunk_bytes;
+  part.protocol = shape.protocol;
+  return part;
+}
+
+// The batch of this direction and channel among those from `first` on.
+BatchPlan* FindBatch(Stage* stage, size_t first, bool sends, int channel) {
+  for (size_t i = first; i < stage->batches.size(); ++i) {
+    BatchPlan& plan = stage->batches[i];
+    if (plan.sends == sends && plan.channel == channel) return &plan;
+  }
+  stage->batches.push_back({sends, channel, {}});
+  return &stage->batches.back();
+}
+
+template <typename List>
+Status CheckPeers(const List& list, int ranks, const char* what) {
+  std::vector<bool> seen(ranks, false);
+  for (const auto& entry : list) {
+    if (entry.rank < 0 || entry.rank >= ranks) {
+      return Errorf(Code::kInvalidArgument, "a %s rank %d of %d", what,
+                    entry.rank, ranks);
+    }
+    if (seen[entry.rank]) {
+      return Errorf(Code::kInvalidArgument, "two entries %s rank %d", what,
+                    entry.rank);
+    }
+    seen[entry.rank] = true;
+  }
+  return Status();
+}
+
+template <typename Entry>
+const Entry* FindRank(const std::vector<Entry>& list, int rank) {
+  for (const Entry& entry : list) {
+    if (entry.rank == rank) return &entry;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+Status Transfer::Wait(int64_t timeout_ms,
+                      const std::function<Status()>& watch) {
+  const Deadline deadline(MonotonicClock(), timeout_ms);
+  for (;;) {
+    const int left_ms = deadline.RemainingMs();
+    const int64_t slice =
+        watch == nullptr ? left_ms : std::min<int64_t>(left_ms, kWatchMs);
+    if (operation_->WaitFor(slice)) return operation_->status();
+    if (deadline.Expired()) {
+      return Errorf(Code::kDeadlineExceeded,
+                    "the transfer is not complete after %lld ms: %s",
+                    static_cast<long long>(timeout_ms),
+                    progress_->Describe(kDescribeMs).c_str());
+    }
+    if (watch != nullptr) ITHACA_RETURN_IF_ERROR(watch());
+  }
+}
+
+StatusOr<std::unique_ptr<Communicator>> Communicator::Create(
+    std::shared_ptr<NetPlugin> plugin, Bootstrap* bootstrap,
+    const CommunicatorOptions& options) {
+  ITHACA_RETURN_IF_ERROR(CheckOptions(options));
+  auto comm_id = Agree(bootstrap, options);
+  if (!comm_id.ok()) return comm_id.status();
+  auto core = std::make_shared<Core>();
+  core->options = options;
+  core->rank = bootstrap->rank();
+  core->ranks = bootstrap->ranks();
+  std::unique_ptr<Communicator> comm(new Communicator(core));
+  Status status = comm->Open(std::move(plugin), *comm_id);
+  if (status.ok()) status = comm->Connect(bootstrap);
+  if (!status.ok()) {
+    bootstrap->Abort(status.message());
+    return status;
+  }
+  comm->progress_ = std::make_unique<ProgressThread>(core);
+  return comm;
+}
+
+Status Communicator::Open(std::shared_ptr<NetPlugin> plugin, uint64_t comm_id) {
+  auto context = NetContext::Open(std::move(plugin), comm_id);
+  if (!context.ok()) return context.status();
+  core_->context = std::move(*context);
+  auto count = core_->context->DeviceCount();
+  if (!count.ok()) return count.status();
+  if (core_->options.device >= *count) {
+    return Errorf(Code::kInvalidArgument,
+                  "device %d does not exist; the plugin has %d, from 0",
+                  core_->options.device, *count);
+  }
+  core_->max_message_bytes = kMaxNetSize;
+  for (int d = 0; d < *count; ++d) {
+    auto props = core_->context->Properties(d);
+    if (!props.ok()) return props.status();
+    if (d == std::max(core_->options.device, 0)) device_ = *props;
+    core_->max_message_bytes =
+        std::min(core_->max_message_bytes, props->maxP2pBytes);
+  }
+  if (core_->options.chunk_bytes > core_->max_message_bytes) {
+    return Errorf(Code::kInvalidArgument,
+                  "chunks of %zu bytes; the device takes messages of %zu",
+                  core_->options.chunk_bytes, core_->max_message_bytes);
+  }
+  return Status();
+}
+
+Status Communicator::Connect(Bootstrap* bootstrap) {
+  const int64_t timeout_ms = core_->options.timeout_ms;
+  auto handles = std::make_shared<std::vector<std::string>>();
+  ITHACA_RETURN_IF_ERROR(PrepareConnections(core_.get()));
+  ITHACA_RETURN_IF_ERROR(service_.Run(
+      [core = core_, handles] { return ListenAll(core.get(), handles.get()); },
+      timeout_ms));
+  auto theirs = bootstrap->AllToAll(*handles);
+  if (!theirs.ok()) return theirs.status();
+  *handles = std::move(*theirs);
+  auto cancelled = std::make_shared<std::atomic<bool>>(false);
+  Status death;
+  const Status status = service_.Run(
+      [core = core_, handles, cancelled, timeout_ms] {
+        return ConnectAll(core.get(), *handles,
+                          Deadline(MonotonicClock(), timeout_ms), *cancelled);
+      },
+      2 * timeout_ms, [bootstrap] { return bootstrap->CheckPeers(); },
+      [&death, cancelled](const Status& why) {
+        death = why;
+        cancelled->store(true);
+      });
+  if (!death.ok()) return death;
+  ITHACA_RETURN_IF_ERROR(status);
+  return bootstrap->Barrier();
+}
+
+Communicator::~Communicator() { (void)Close(); }
+
+StatusOr<Transfer> Communicator::AllToAll(const void* send, void* recv,
+                                          size_t bytes_per_pair) {
+  std::vector<Outgoing> sends;
+  std::vector<Incoming> recvs;
+  for (int p = 0; p < ranks(); ++p) {
+    sends.push_back({p, static_cast<const char*>(send) + p * bytes_per_pair,
+                     bytes_per_pair});
+    recvs.push_back(
+        {p, static_cast<char*>(recv) + p * bytes_per_pair, bytes_per_pair});
+  }
+  return AllToAllv(sends, recvs);
+}
+
+StatusOr<Transfer> Communicator::AllToAllv(const void* send,
+                                           const Layout& send_layout,
+                                           void* recv,
+                                           const Layout& recv_layout) {
+  for (const Layout* layout : {&send_layout, &recv_layout}) {
+    if (layout->offsets.size() == static_cast<size_t>(ranks()) &&
+        layout->bytes.size() == static_cast<size_t>(ranks())) {
+      continue;
+    }
+    return Errorf(Code::kInvalidArgument,
+                  "a layout of %zu offsets and %zu counts for %d ranks",
+                  layout->offsets.size(), layout->bytes.size(), ranks());
+  }
+  std::vector<Outgoing> sends;
+  std::vector<Incoming> recvs;
+  for (int p = 0; p < ranks(); ++p) {
+    sends.push_back({p, static_cast<const char*>(send) + send_layout.offsets[p],
+                     send_layout.bytes[p]});
+    recvs.push_back({p, static_cast<char*>(recv) + recv_layout.offsets[p],
+                     recv_layout.bytes[p]});
+  }
+  return AllToAllv(sends, recvs);
+}
+
+StatusOr<Transfer> Communicator::AllToAllv(const std::vector<Outgoing>& sends,
+                                           const std::vector<Incoming>& recvs) {
+  auto stage = PlanStage(sends, recvs);
+  if (!stage.ok()) return stage.status();
+  return Start({std::move(*stage)}, 1, abi::OpBit(abi::Func::kAlltoAll));
+}
+
+StatusOr<Transfer> Communicator::SendRecv(const Outgoing& send,
+                                          const Incoming& recv) {
+  auto stage = PlanStage({send}, {recv});
+  if (!stage.ok()) return stage.status();
+  return Start({std::move(*stage)}, 1, abi::OpBit(abi::Func::kSendRecv));
+}
+
+StatusOr<Transfer> Communicator::PingPong(int peer, void* data, size_t bytes,
+                                          uint64_t rounds, bool initiator) {
+  if (peer == rank()) {
+    return Errorf(Code::kInvalidArgument, "rank %d cannot play with itself",
+                  peer);
+  }
+  auto there = PlanStage({{peer, data, bytes}}, {});
+  if (!there.ok()) return there.status();
+  auto back = PlanStage({}, {{peer, data, bytes}});
+  if (!back.ok()) return back.status();
+  if (!initiator) std::swap(*there, *back);
+  return Start({std::move(*there), std::move(*back)}, rounds,
+               abi::OpBit(abi::Func::kSendRecv));
+}
+
+// Rounds in NCCL's order; kPeersPerBatch of them share a batch per channel.
+StatusOr<Stage> Communicator::PlanStage(const std::vector<Outgoing>& sends,
+                                        const std::vector<Incoming>& recvs) {
+  ITHACA_RETURN_IF_ERROR(CheckPeers(sends, ranks(), "to"));
+  ITHACA_RETURN_IF_ERROR(CheckPeers(recvs, ranks(), "from"));
+  Stage stage;
+  const std::vector<P2pRound> rounds = P2pSchedule(rank(), ranks());
+  for (size_t first = 0; first < rounds.size(); first += kPeersPerBatch) {
+    const size_t batch = stage.batches.size();
+    const size_t end = std::min(first + kPeersPerBatch, rounds.size());
+    for (size_t i = first; i < end; ++i) {
+      ITHACA_RETURN_IF_ERROR(AddRound(FindRank(sends, rounds[i].send_to),
+                                      FindRank(recvs, rounds[i].recv_from),
+                                      batch, &stage));
+    }
+  }
+  return stage;
+}
+
+Status Communicator::AddRound(const Outgoing* send, const Incoming* recv,
+                              size_t first_batch, Stage* stage) {
+  const bool self = (send != nullptr && send->rank == rank()) ||
+                    (recv != nullptr && recv->rank == rank());
+  if (self) {
+    if (send == nullptr || recv == nullptr || send->bytes != recv->bytes) {
+      return Errorf(Code::kInvalidArgument,
+                    "rank %d sends itself another number of bytes than it "
+                    "receives from itself",
+                    rank());
+    }
+    stage->copies.push_back({static_cast<char*>(recv->data),
+                             static_cast<const char*>(send->data),
+                             send->bytes});
+    return Status();
+  }
+  if (send != nullptr) {
+    // The plugin's isend takes a mutable pointer and does not write.
+    char* data = static_cast<char*>(const_cast<void*>(send->data));
+    ITHACA_RETURN_IF_ERROR(
+        AddParts(true, send->rank, data, send->bytes, first_batch, stage));
+  }
+  if (recv != nullptr) {
+    ITHACA_RETURN_IF_ERROR(AddParts(false, recv->rank,
+                                    static_cast<char*>(recv->data), recv->bytes,
+                                    first_batch, stage));
+  }
+  return Status();
+}
+
+Status Communicator::AddParts(bool sends, int peer, char* data, size_t bytes,
+                              size_t first_batch, Stage* stage) {
+  const bool in_place = core_->options.user_buffers && bytes > 0;
+  P2pTuning tuning = core_->tuning();
+  // A registered buffer is never sent as LL: there is nothing to encode into.
+  if (in_place) tuning.ll_threshold_bytes = 0;
+  TransferShape shape = ShapeTransfer(bytes, tuning);
+  if (in_place) shape.chunk_bytes = core_->max_message_bytes;
+  for (int channel = 0; channel < shape.channels; ++channel) {
+    const PartBounds bounds = P2pPart(bytes, channel, shape.channels);
+    if (bytes > 0 && bounds.begin == bounds.end) continue;
+    Connection* connection = core_->connection(sends, peer, channel);
+    Part part = MakePart(connection, data, bounds, shape);
+    if (in_place) {
+      auto mr = FindMr(*connection, part.user, part.bytes);
+      if (!mr.ok()) return mr.status();
+      part.in_place = true;
+      part.mr = *mr;
+    }
+    FindBatch(stage, first_batch, sends, channel)->parts.push_back(part);
+  }
+  return Status();
+}
+
+StatusOr<void*> Communicator::FindMr(const Connection& connection,
+                                     const char* data, size_t bytes) const {
+  auto next = buffers_.upper_bound(data);
+  if (next != buffers_.begin()) {
+    const BufferMrs& buffer = *std::prev(next)->second;
+    if (data + bytes <= buffer.data + buffer.bytes) {
+      const size_t at = size_t{1} * connection.peer * core_->options.channels +
+                        connection.channel;
+      return buffer.mrs[connection.sends ? 0 : 1][at];
+    }
+  }
+  return Errorf(Code::kFailedPrecondition,
+                "%zu bytes at %p are not inside a registered buffer; call "
+                "RegisterBuffer first, or use staging",
+                bytes, static_cast<const void*>(data));
+}
+
+StatusOr<Transfer> Communicator::Start(std::vector<Stage> stages,
+                                       uint64_t repeat, uint32_t op_bits) {
+  if (closed_) {
+    return Errorf(Code::kFailedPrecondition, "the communicator is closed");
+  }
+  auto operation =
+      std::make_shared<Operation>(std::move(stages), repeat, op_bits);
+  progress_->Submit(operation);
+  return Transfer(std::move(operation), progress_.get());
+}
+
+Status Communicator::RegisterBuffer(void* data, size_t bytes) {
+  auto buffer = std::make_shared<BufferMrs>();
+  buffer->data = static_cast<char*>(data);
+  buffer->bytes = bytes;
+  ITHACA_RETURN_IF_ERROR(service_.Run(
+      [core = core_, buffer] {
+        return RegisterEverywhere(core.get(), buffer.get());
+      },
+      core_->options.timeout_ms));
+  buffers_[buffer->data] = std::move(buffer);
+  return Status();
+}
+
+Status Communicator::DeregisterBuffer(void* data) {
+  auto found = buffers_.find(static_cast<char*>(data));
+  if (found == buffers_.end()) {
+    return Errorf(Code::kInvalidArgument, "no buffer is registered at %p",
+                  data);
+  }
+  std::shared_ptr<BufferMrs> buffer = found->second;
+  buffers_.erase(found);
+  return service_.Run(
+      [core = core_, buffer] {
+        return DeregisterEverywhere(core.get(), buffer.get());
+      },
+      core_->options.timeout_ms);
+}
+
+void Communicator::Abort(const std::string& reason) {
+  if (progress_ == nullptr) return;
+  (void)progress_->Stop(Errorf(Code::kUnavailable, "%s", reason.c_str()),
+                        core_->options.timeout_ms);
+}
+
+Status Communicator::Close() {
+  if (std::exchange(closed_, true)) return Status();
+  const int64_t timeout_ms = core_->options.timeout_ms;
+  if (progress_ != nullptr &&
+      !progress_->Stop(
+          Errorf(Code::kUnavailable, "the communicator was closed"),
+          timeout_ms)) {
+    return Errorf(Code::kDeadlineExceeded, "closing: %s",
+                  progress_->Describe(0).c_str());
+  }
+  Status status = service_.Run(
+      [core = core_, buffers = std::move(buffers_)] {
+        Status first;
+        for (const auto& entry : buffers) {
+          Status one = DeregisterEverywhere(core.get(), entry.second.get());
+          if (first.ok()) first = one;
+        }
+        Status close = CloseAll(core.get());
+        return first.ok() ? close : first;
+      },
+      timeout_ms);
+  buffers_.clear();
+  if (status.code() == Code::kDeadlineExceeded) {
+    const char* call = core_->service_call.load();
+    return Errorf(Code::kDeadlineExceeded, "closing: the plugin's %s: %s",
+                  call == nullptr ? "call" : call, status.message().c_str());
+  }
+  // finalize, as NCCL, after both threads are done with it.
+  core_->context.reset();
+  return status;
+}
+
+int Communicator::connections() const {
+  return 2 * (core_->ranks - 1) * core_->options.channels;
+}
+
+}  // namespace ithaca::driver

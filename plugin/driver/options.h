@@ -1,0 +1,44 @@
+// How a communicator drives its plugin. A plain value.
+#ifndef ITHACA_PLUGIN_DRIVER_OPTIONS_H_
+#define ITHACA_PLUGIN_DRIVER_OPTIONS_H_
+
+#include <cstddef>
+#include <cstdint>
+
+namespace ithaca::driver {
+
+// How the pointers that a plugin must not rely on are passed.
+enum class CallStyle {
+  // As NCCL's proxy: sizes in test, profiler handles in isend and irecv.
+  kProxy,
+  // As NCCL's out-of-band bootstrap: both null.
+  kBootstrap,
+};
+
+// Ranks that meet must be given the same values (but for device and timeouts);
+// Communicator::Create says so when they were not.
+struct CommunicatorOptions {
+  // -1: channel c uses device c modulo their number.
+  int device = -1;
+  // Connections per peer and direction (NCCL_NCHANNELS_PER_NET_PEER).
+  int channels = 2;
+  // Largest message through staging (NCCL_P2P_NET_CHUNKSIZE).
+  size_t chunk_bytes = 128 << 10;
+  // Transfers of up to this many bytes per channel use NCCL's LL layout, which
+  // doubles them on the wire, with the 0x1 preset (NCCL_P2P_LL_THRESHOLD is
+  // 16384). 0: never.
+  size_t ll_threshold_bytes = 0;
+  // Messages in flight per connection, 1 to 8. 0: NCCL's own rule, 8 or 16
+  // divided by the peers served at once, whichever is less.
+  int pipeline_depth = 0;
+  // Users' buffers go to the plugin as they are, in messages of up to 1 GiB,
+  // once registered with RegisterBuffer. False: through staging.
+  bool user_buffers = false;
+  CallStyle call_style = CallStyle::kProxy;
+  // For creating and for closing, each.
+  int64_t timeout_ms = 30'000;
+};
+
+}  // namespace ithaca::driver
+
+#endif  // ITHACA_PLUGIN_DRIVER_OPTIONS_H_
