@@ -1,0 +1,73 @@
+#include "daemon/groups/rpc_status.h"
+
+#include "ithaca/groups/v1/errors.pb.h"
+
+namespace ithaca::groups {
+namespace {
+
+constexpr char kTypeUrl[] = "type.googleapis.com/google.rpc.ErrorInfo";
+constexpr char kDomain[] = "ithaca.dev";
+constexpr char kNextStep[] = "next_step";
+
+}  // namespace
+
+grpc::Status ToRpcStatus(const Refusal& refusal) {
+  // absl's codes and gRPC's are the same numbers.
+  const auto code = static_cast<grpc::StatusCode>(refusal.code);
+  v1::ErrorInfo info;
+  info.set_reason(refusal.reason);
+  info.set_domain(kDomain);
+  for (const auto& [key, value] : refusal.facts)
+    (*info.mutable_metadata())[key] = value;
+  (*info.mutable_metadata())[kNextStep] = refusal.next_step;
+  v1::RichStatus rich;
+  rich.set_code(code);
+  rich.set_message(refusal.Message());
+  auto* detail = rich.add_details();
+  detail->set_type_url(kTypeUrl);
+  detail->set_value(info.SerializeAsString());
+  return grpc::Status(code, refusal.Message(), rich.SerializeAsString());
+}
+
+Refusal FromRpcStatus(const grpc::Status& status) {
+  Refusal refusal;
+  refusal.code = static_cast<absl::StatusCode>(status.error_code());
+  refusal.sentence = status.error_message();
+  refusal.reason = absl::StatusCodeToString(refusal.code);
+  v1::RichStatus rich;
+  v1::ErrorInfo info;
+  const std::string details = status.error_details();
+  if (details.empty() || !rich.ParseFromString(details) ||
+      rich.details_size() == 0 || rich.details(0).type_url() != kTypeUrl ||
+      !info.ParseFromString(rich.details(0).value()) ||
+      info.domain() != kDomain) {
+    return refusal;
+  }
+  refusal.reason = info.reason();
+  for (const auto& [key, value] : info.metadata()) {
+    if (key == kNextStep) {
+      refusal.next_step = value;
+    } else {
+      refusal.facts[key] = value;
+    }
+  }
+  // The message is "REASON: sentence; next step".
+  const std::string head = refusal.reason + ": ";
+  const std::string tail =
+      refusal.next_step.empty() ? "" : "; " + refusal.next_step;
+  std::string& text = refusal.sentence;
+  if (text.rfind(head, 0) == 0) text.erase(0, head.size());
+  if (text.size() >= tail.size() &&
+      text.compare(text.size() - tail.size(), tail.size(), tail) == 0) {
+    text.erase(text.size() - tail.size());
+  }
+  return refusal;
+}
+
+Refusal ToRefusal(const absl::Status& status, const std::string& reason,
+                  const std::string& next_step) {
+  return Refusal{
+      status.code(), reason, std::string(status.message()), next_step, {}};
+}
+
+}  // namespace ithaca::groups

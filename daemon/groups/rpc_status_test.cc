@@ -1,0 +1,57 @@
+#include "daemon/groups/rpc_status.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+namespace ithaca::groups {
+namespace {
+
+TEST(RpcStatus, EveryCodeSurvivesTheRoundTrip) {
+  for (int code = 1; code <= 16; ++code) {
+    Refusal refusal{static_cast<absl::StatusCode>(code),
+                    "SOME_REASON",
+                    "it; is: so",
+                    "do that",
+                    {{"current_epoch", "12"}}};
+    if (code % 2 == 0) refusal.next_step.clear();
+    const grpc::Status status = ToRpcStatus(refusal);
+    EXPECT_EQ(static_cast<int>(status.error_code()), code);
+    EXPECT_EQ(status.error_message().rfind("SOME_REASON: it; is: so", 0), 0u);
+    const Refusal back = FromRpcStatus(status);
+    EXPECT_EQ(back.code, refusal.code);
+    EXPECT_EQ(back.reason, refusal.reason);
+    EXPECT_EQ(back.sentence, refusal.sentence);
+    EXPECT_EQ(back.next_step, refusal.next_step);
+    EXPECT_EQ(back.facts, refusal.facts);
+  }
+}
+
+TEST(RpcStatus, AStatusWithoutDetailsKeepsItsMessage) {
+  const Refusal refusal = FromRpcStatus(
+      grpc::Status(grpc::StatusCode::UNAVAILABLE, "connection refused"));
+  EXPECT_EQ(refusal.reason, "UNAVAILABLE");
+  EXPECT_EQ(refusal.sentence, "connection refused");
+  EXPECT_EQ(refusal.next_step, "");
+}
+
+TEST(RpcStatus, HostileDetailsAreIgnored) {
+  const unsigned seed = std::random_device{}();
+  SCOPED_TRACE(testing::Message() << "seed " << seed);
+  std::mt19937 random(seed);
+  const grpc::Status good = ToRpcStatus(
+      {absl::StatusCode::kAborted, "R", "s", "n", {{"key", "value"}}});
+  for (int i = 0; i < 20000; ++i) {
+    std::string details = good.error_details();
+    for (int hits = 1 + static_cast<int>(random() % 4); hits > 0; --hits) {
+      details[random() % details.size()] = static_cast<char>(random());
+    }
+    if (random() % 4 == 0) details.resize(random() % details.size());
+    const Refusal refusal =
+        FromRpcStatus(grpc::Status(grpc::StatusCode::ABORTED, "text", details));
+    EXPECT_EQ(refusal.code, absl::StatusCode::kAborted);
+  }
+}
+
+}  // namespace
+}  // namespace ithaca::groups
