@@ -1,0 +1,87 @@
+// One epoll set for all sockets of an engine, and its shared scratch memory.
+//
+// Everything that owns a descriptor (lanes, acceptors, dialers) registers here;
+// one system call tells what is ready, however many peers there are. Used with
+// the engine's lock held. No method blocks.
+#ifndef ITHACA_PLUGIN_SOCKET_POLLER_H_
+#define ITHACA_PLUGIN_SOCKET_POLLER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "plugin/core/clock.h"
+#include "plugin/core/status.h"
+
+namespace ithaca {
+
+// Owns a descriptor that the poller watches.
+class Pollable {
+ public:
+  virtual ~Pollable() = default;
+  // `events`: EPOLLIN, EPOLLOUT, EPOLLHUP, EPOLLERR as they hold now. May
+  // remove itself or others from the poller.
+  virtual void OnReady(uint32_t events) = 0;
+};
+
+// Has output that is better written together, after the current call.
+class Flushable {
+ public:
+  virtual ~Flushable() = default;
+  virtual void OnFlush() = 0;
+};
+
+class Poller {
+ public:
+  static constexpr size_t kScratchBytes = 128 << 10;
+
+  static StatusOr<std::unique_ptr<Poller>> Create(const Clock* clock);
+  ~Poller();
+
+  // Watches `fd`; the pollable stays the owner of both. Returns a token.
+  StatusOr<uint64_t> Add(int fd, uint32_t events, Pollable* pollable);
+  void SetEvents(uint64_t token, uint32_t events);
+  // No OnReady comes any more, not even for events already fetched.
+  void Remove(uint64_t token);
+
+  // Calls OnFlush once in the next Flush().
+  void FlushSoon(Flushable* flushable);
+  void ForgetFlush(Flushable* flushable);
+
+  // Takes over a socket whose write side is shut: reads and drops what comes
+  // until the peer closes or `timeout_ns` have passed, then closes it. So that
+  // what was written last is not lost to a reset.
+  void Linger(int fd, int64_t timeout_ns);
+
+  // Handles what is ready now, at most kBatch descriptors. Returns how many.
+  int Poll();
+  void Flush();
+
+  // kScratchBytes for the use of one OnReady call.
+  char* scratch() { return scratch_.get(); }
+
+ private:
+  static constexpr int kBatch = 64;
+  class Lingerer;
+
+  Poller(int epoll_fd, const Clock* clock);
+  void ReapLingerers();
+
+  const int epoll_fd_;
+  const Clock* const clock_;
+  struct Watch {
+    int fd;
+    Pollable* pollable;
+  };
+  uint64_t next_token_ = 1;
+  std::unordered_map<uint64_t, Watch> watches_;
+  std::vector<Flushable*> flush_;
+  std::vector<std::unique_ptr<Lingerer>> lingerers_;
+  const std::unique_ptr<char[]> scratch_;
+};
+
+}  // namespace ithaca
+
+#endif  // ITHACA_PLUGIN_SOCKET_POLLER_H_

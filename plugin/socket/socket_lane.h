@@ -1,0 +1,85 @@
+// A lane over one TCP socket.
+//
+// Frames are written in the order of Send(), many with one system call; a
+// payload goes from user memory to the kernel and from the kernel to user
+// memory without a copy in between. Used with the engine's lock held.
+#ifndef ITHACA_PLUGIN_SOCKET_SOCKET_LANE_H_
+#define ITHACA_PLUGIN_SOCKET_SOCKET_LANE_H_
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+
+#include "plugin/socket/poller.h"
+#include "plugin/transport/lane.h"
+
+namespace ithaca {
+
+class SocketLane final : public Lane, private Pollable, private Flushable {
+ public:
+  // Takes over the connected, non-blocking socket `fd` (on failure too), which
+  // stands at the first byte of a frame in both directions. `poller` and `sink`
+  // outlive the lane.
+  static StatusOr<std::unique_ptr<Lane>> Create(int fd, std::string name,
+                                                Poller* poller, LaneSink* sink);
+  ~SocketLane() override;
+
+  void Send(const Frame& frame, const void* payload) override;
+  void Forget(uint32_t seq) override;
+  uint64_t queued_bytes() const override { return queued_bytes_; }
+  LaneCounters counters() const override { return counters_; }
+  std::string Describe() const override { return name_; }
+
+ private:
+  struct Output {
+    uint8_t head[kFrameBytes];
+    const char* payload;  // null: zeros
+    uint32_t payload_bytes;
+    uint32_t seq;
+    size_t written;  // of head and payload together
+    size_t size() const { return kFrameBytes + payload_bytes; }
+  };
+
+  SocketLane(int fd, std::string name, Poller* poller, LaneSink* sink)
+      : fd_(fd), name_(std::move(name)), poller_(poller), sink_(sink) {}
+
+  void OnReady(uint32_t events) override;
+  void OnFlush() override;
+
+  // Reads once; false when there is no more for now.
+  bool Read();
+  // Takes received bytes apart. `data` is scratch memory.
+  void Parse(const char* data, size_t bytes);
+  void OnHeadComplete();
+  void OnPayloadComplete();
+  // Writes what the socket takes. False when the socket failed.
+  bool Write();
+  void SetWantsWrite(bool wants);
+  void GoDown(const Status& why);
+
+  const int fd_;
+  const std::string name_;
+  Poller* const poller_;
+  LaneSink* const sink_;
+  uint64_t token_ = 0;
+  bool down_ = false;
+
+  // Output.
+  std::deque<Output> output_;
+  uint64_t queued_bytes_ = 0;
+  bool wants_write_ = false;  // EPOLLOUT is on
+
+  // Input: a head in the making, or a payload on its way to target_.
+  uint8_t head_[kFrameBytes];
+  size_t head_have_ = 0;
+  Frame frame_;
+  size_t payload_left_ = 0;
+  char* target_ = nullptr;  // null: dropped
+  bool forgotten_ = false;
+  LaneCounters counters_;
+};
+
+}  // namespace ithaca
+
+#endif  // ITHACA_PLUGIN_SOCKET_SOCKET_LANE_H_

@@ -1,0 +1,84 @@
+#include "plugin/socket/tcp.h"
+
+#include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "plugin/transport/handle.h"
+
+namespace ithaca {
+namespace {
+
+constexpr int kBacklog = 4096;
+
+// Keeps traffic on the rail when several are in one subnet. Not allowed for
+// every user on old kernels, and not needed on most networks: best effort.
+void BindToDevice(int fd, const Rail& rail) {
+  if (rail.loopback) return;
+  setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, rail.name.c_str(),
+             rail.name.size());
+}
+
+}  // namespace
+
+void PrepareStream(int fd, int timeout_s) {
+  const int on = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  const unsigned timeout_ms = timeout_s * 1000;
+  setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms,
+             sizeof(timeout_ms));
+}
+
+StatusOr<int> ListenOn(const Rail& rail, sockaddr_storage* address) {
+  const int fd = socket(rail.address.ss_family,
+                        SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0)
+    return ErrnoError(Code::kResourceExhausted, errno, "cannot make a socket");
+  *address = rail.address;
+  socklen_t length = sizeof(*address);
+  if (bind(fd, reinterpret_cast<const sockaddr*>(&rail.address),
+           AddressLength(rail.address)) != 0 ||
+      listen(fd, kBacklog) != 0 ||
+      getsockname(fd, reinterpret_cast<sockaddr*>(address), &length) != 0) {
+    const int error = errno;
+    close(fd);
+    return ErrnoError(Code::kUnavailable, error, "cannot listen on %s (%s)",
+                      rail.name.c_str(), AddressToString(rail.address).c_str());
+  }
+  return fd;
+}
+
+StatusOr<int> StartConnect(const Rail& rail, sockaddr_storage peer,
+                           int timeout_s) {
+  if (peer.ss_family != rail.address.ss_family)
+    return Errorf(Code::kUnavailable, "%s and %s are of different families",
+                  rail.name.c_str(), AddressToString(peer).c_str());
+  const int fd =
+      socket(peer.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0)
+    return ErrnoError(Code::kResourceExhausted, errno, "cannot make a socket");
+  PrepareStream(fd, timeout_s);
+  BindToDevice(fd, rail);
+  if (peer.ss_family == AF_INET6) {
+    sockaddr_in6* const in6 = reinterpret_cast<sockaddr_in6*>(&peer);
+    if (IN6_IS_ADDR_LINKLOCAL(&in6->sin6_addr))
+      in6->sin6_scope_id = if_nametoindex(rail.name.c_str());
+  }
+  if (bind(fd, reinterpret_cast<const sockaddr*>(&rail.address),
+           AddressLength(rail.address)) != 0 ||
+      (connect(fd, reinterpret_cast<const sockaddr*>(&peer),
+               AddressLength(peer)) != 0 &&
+       errno != EINPROGRESS)) {
+    const int error = errno;
+    close(fd);
+    return ErrnoError(Code::kUnavailable, error, "cannot connect %s to %s",
+                      rail.name.c_str(), AddressToString(peer).c_str());
+  }
+  return fd;
+}
+
+}  // namespace ithaca
