@@ -1,0 +1,182 @@
+#include "plugin/ucx/ucx_rail.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <algorithm>
+
+#include "plugin/core/clock.h"
+#include "plugin/transport/lane.h"
+#include "plugin/ucx/signal_guard.h"
+#include "plugin/ucx/ucx_config.h"
+#include "plugin/ucx/ucx_status.h"
+
+namespace ithaca {
+namespace {
+
+constexpr size_t kMaxChunkBytes = 128 << 10;
+// Besides our head, UCX needs room for its own in each packet.
+constexpr size_t kUcxHeadBytes = 128;
+constexpr int kPollsToClose = 1000;
+
+std::string LabelOf(const Rail& rail) {
+  char text[INET6_ADDRSTRLEN] = "";
+  const void* ip =
+      rail.address.ss_family == AF_INET6
+          ? static_cast<const void*>(
+                &reinterpret_cast<const sockaddr_in6&>(rail.address).sin6_addr)
+          : &reinterpret_cast<const sockaddr_in&>(rail.address).sin_addr;
+  if (rail.address.ss_family != AF_INET && rail.address.ss_family != AF_INET6)
+    return rail.name;
+  inet_ntop(rail.address.ss_family, ip, text, sizeof(text));
+  return rail.name + " " + text;
+}
+
+}  // namespace
+
+StatusOr<std::unique_ptr<UcxRail>> UcxRail::Open(const UcxApi& api,
+                                                 const Rail& rail,
+                                                 UcxReceiver* receiver,
+                                                 LogSink& log) {
+  std::unique_ptr<UcxRail> self(new UcxRail(api, rail));
+  self->label_ = LabelOf(rail);
+  // UCX starts its thread, which accepts connections, with the first worker.
+  SignalBlock no_signals_for_it;
+  ITHACA_RETURN_IF_ERROR(self->OpenContext(log));
+  ITHACA_RETURN_IF_ERROR(self->OpenWorker(&self->sender_));
+  ITHACA_RETURN_IF_ERROR(self->OpenWorker(&self->receiver_));
+  ITHACA_RETURN_IF_ERROR(self->ListenFor(receiver));
+  ITHACA_RETURN_IF_ERROR(self->ReadAddress());
+  return self;
+}
+
+Status UcxRail::OpenContext(LogSink& log) {
+  const std::string rdma = RdmaDevice("/sys", rail_.name);
+  StatusOr<ucp_config_t*> config =
+      ReadUcxConfig(api_, RailSettings(rail_.name, rdma));
+  if (!config.ok()) return config.status();
+  ucp_params_t params = {};
+  params.field_mask = UCP_PARAM_FIELD_FEATURES | UCP_PARAM_FIELD_NAME;
+  params.features = UCP_FEATURE_AM;
+  params.name = "ithaca";
+  const ucs_status_t status = api_.ucp_init_version(
+      UCP_API_MAJOR, UCP_API_MINOR, &params, *config, &context_);
+  api_.ucp_config_release(*config);
+  if (status != UCS_OK) {
+    context_ = nullptr;
+    return UcxStatus(api_, status, "UCX cannot use " + label_);
+  }
+  ITHACA_INFO(log, "UCX %s on %s%s%s", api_.version.c_str(), label_.c_str(),
+              rdma.empty() ? "" : " with ", rdma.c_str());
+  return Status();
+}
+
+Status UcxRail::OpenWorker(ucp_worker_h* worker) {
+  ucp_worker_params_t params = {};
+  params.field_mask = UCP_WORKER_PARAM_FIELD_THREAD_MODE;
+  params.thread_mode = UCS_THREAD_MODE_SERIALIZED;
+  const ucs_status_t status = api_.ucp_worker_create(context_, &params, worker);
+  if (status == UCS_OK) return Status();
+  *worker = nullptr;
+  return UcxStatus(api_, status, "UCX cannot open a worker on " + label_);
+}
+
+Status UcxRail::ListenFor(UcxReceiver* receiver) {
+  const UcxMessageId ids[] = {kUcxChunk, kUcxAbort, kUcxBye};
+  for (size_t i = 0; i < std::size(ids); ++i) {
+    handlers_[i] = {receiver, ids[i]};
+    ucp_am_handler_param_t param = {};
+    param.field_mask = UCP_AM_HANDLER_PARAM_FIELD_ID |
+                       UCP_AM_HANDLER_PARAM_FIELD_CB |
+                       UCP_AM_HANDLER_PARAM_FIELD_ARG;
+    param.id = ids[i];
+    param.cb = &UcxRail::OnActiveMessage;
+    param.arg = &handlers_[i];
+    const ucs_status_t status =
+        api_.ucp_worker_set_am_recv_handler(receiver_, &param);
+    if (status != UCS_OK)
+      return UcxStatus(api_, status, "UCX takes no active messages");
+  }
+  return Status();
+}
+
+Status UcxRail::ReadAddress() {
+  ucp_address_t* ucx = nullptr;
+  size_t bytes = 0;
+  const ucs_status_t status =
+      api_.ucp_worker_get_address(receiver_, &ucx, &bytes);
+  if (status != UCS_OK)
+    return UcxStatus(api_, status, "UCX has no address for " + label_);
+  address_ = EncodeRailAddress(
+      label_, std::string_view(reinterpret_cast<const char*>(ucx), bytes));
+  api_.ucp_worker_release_address(receiver_, ucx);
+  if (address_.size() > kMaxAddressBytes)
+    return Errorf(Code::kInternal, "UCX's address of %s has %zu bytes",
+                  label_.c_str(), address_.size());
+
+  // What UCX can take as a head, it can take as one packet.
+  ucp_worker_attr_t attributes = {};
+  attributes.field_mask = UCP_WORKER_ATTR_FIELD_MAX_AM_HEADER;
+  const ucs_status_t query = api_.ucp_worker_query(sender_, &attributes);
+  if (query != UCS_OK)
+    return UcxStatus(api_, query, "UCX does not say its packet size");
+  const size_t room = attributes.max_am_header;
+  if (room < 2 * (kChunkHeadBytes + kUcxHeadBytes))
+    return Errorf(Code::kInvalidArgument,
+                  "UCX sends packets of %zu bytes only on %s: raise "
+                  "UCX_TCP_TX_SEG_SIZE",
+                  room, label_.c_str());
+  max_chunk_bytes_ =
+      std::min(kMaxChunkBytes, room - kChunkHeadBytes - kUcxHeadBytes);
+  return Status();
+}
+
+ucs_status_t UcxRail::OnActiveMessage(void* handler, const void* head,
+                                      size_t head_bytes, void* data,
+                                      size_t data_bytes,
+                                      const ucp_am_recv_param_t* param) {
+  // A rendezvous, which we never start, would hand over no data here.
+  if ((param->recv_attr & UCP_AM_RECV_ATTR_FLAG_RNDV) != 0) return UCS_OK;
+  const auto* const to = static_cast<const Handler*>(handler);
+  to->receiver->OnMessage(to->id, head, head_bytes, data, data_bytes);
+  return UCS_OK;
+}
+
+int UcxRail::ProgressSends() {
+  return static_cast<int>(api_.ucp_worker_progress(sender_));
+}
+
+int UcxRail::Progress() {
+  int events = ProgressSends();
+  events += static_cast<int>(api_.ucp_worker_progress(receiver_));
+  PollRetired();
+  return events;
+}
+
+void UcxRail::PollRetired() {
+  if (retired_.empty()) return;
+  const int64_t now_ns = MonotonicClock().NowNs();
+  const auto gone = [now_ns](const std::unique_ptr<UcxEndpoint>& endpoint) {
+    return endpoint->PollClosed(now_ns);
+  };
+  retired_.erase(std::remove_if(retired_.begin(), retired_.end(), gone),
+                 retired_.end());
+}
+
+void UcxRail::Retire(std::unique_ptr<UcxEndpoint> endpoint) {
+  endpoint->Detach();
+  if (!endpoint->closed()) retired_.push_back(std::move(endpoint));
+}
+
+UcxRail::~UcxRail() {
+  for (const auto& endpoint : retired_) endpoint->CloseNow();
+  for (int i = 0; i < kPollsToClose && !retired_.empty(); ++i) {
+    ProgressSends();  // nothing more is received
+    PollRetired();
+  }
+  if (receiver_ != nullptr) api_.ucp_worker_destroy(receiver_);
+  if (sender_ != nullptr) api_.ucp_worker_destroy(sender_);
+  if (context_ != nullptr) api_.ucp_cleanup(context_);
+}
+
+}  // namespace ithaca

@@ -1,0 +1,98 @@
+// One rail of UCX: a context bound to one network interface, with two workers.
+//
+// Lanes send on the sending worker and receive on the receiving one, whose
+// address is the rail's. UCX pairs the endpoints that two workers open towards
+// each other by the order of their opening, and closing one fails its pair:
+// with a single worker, closing one lane would take down whichever lane of the
+// peer UCX had paired it with. A receiving worker opens no endpoints, so
+// nothing is paired.
+//
+// Owned by UcxBackend; confined to the engine's lock. Lives as long as the
+// backend; every lane is gone before it.
+#ifndef ITHACA_PLUGIN_UCX_UCX_RAIL_H_
+#define ITHACA_PLUGIN_UCX_UCX_RAIL_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "plugin/core/log.h"
+#include "plugin/core/status.h"
+#include "plugin/transport/rail.h"
+#include "plugin/ucx/ucx_api.h"
+#include "plugin/ucx/ucx_endpoint.h"
+#include "plugin/ucx/ucx_wire.h"
+
+namespace ithaca {
+
+// Takes what arrives. Called from inside UCX, which must not be re-entered on
+// the receiving worker; sending is allowed.
+class UcxReceiver {
+ public:
+  virtual ~UcxReceiver() = default;
+  // `data` (and `head`) are valid until the call returns.
+  virtual void OnMessage(UcxMessageId id, const void* head, size_t head_bytes,
+                         const void* data, size_t data_bytes) = 0;
+};
+
+class UcxRail {
+ public:
+  // `receiver` outlives the rail.
+  static StatusOr<std::unique_ptr<UcxRail>> Open(const UcxApi& api,
+                                                 const Rail& rail,
+                                                 UcxReceiver* receiver,
+                                                 LogSink& log);
+  // REQUIRES: every endpoint on it was retired. Drops what could not be closed
+  // within a bounded number of polls; never waits for a peer.
+  ~UcxRail();
+
+  // Polls both workers and the closing endpoints; returns the events handled.
+  int Progress();
+  // Polls the sending worker alone, which calls no sink.
+  int ProgressSends();
+
+  const Rail& rail() const { return rail_; }
+  ucp_worker_h sender() const { return sender_; }
+  // In EncodeRailAddress's form.
+  const std::string& address() const { return address_; }
+  // "eth0 10.0.0.1".
+  const std::string& label() const { return label_; }
+  // The most payload that one active message carries in one packet of UCX.
+  size_t max_chunk_bytes() const { return max_chunk_bytes_; }
+
+  // Takes a closing endpoint over until UCX has let go of it.
+  void Retire(std::unique_ptr<UcxEndpoint> endpoint);
+
+ private:
+  struct Handler {  // UCX's argument for one message id
+    UcxReceiver* receiver;
+    UcxMessageId id;
+  };
+
+  UcxRail(const UcxApi& api, const Rail& rail) : api_(api), rail_(rail) {}
+  Status OpenContext(LogSink& log);
+  Status OpenWorker(ucp_worker_h* worker);
+  Status ListenFor(UcxReceiver* receiver);
+  Status ReadAddress();
+  void PollRetired();
+  static ucs_status_t OnActiveMessage(void* handler, const void* head,
+                                      size_t head_bytes, void* data,
+                                      size_t data_bytes,
+                                      const ucp_am_recv_param_t* param);
+
+  const UcxApi& api_;
+  const Rail rail_;
+  ucp_context_h context_ = nullptr;
+  ucp_worker_h sender_ = nullptr;
+  ucp_worker_h receiver_ = nullptr;
+  Handler handlers_[3] = {};
+  std::string label_;
+  std::string address_;
+  size_t max_chunk_bytes_ = 0;
+  std::vector<std::unique_ptr<UcxEndpoint>> retired_;
+};
+
+}  // namespace ithaca
+
+#endif  // ITHACA_PLUGIN_UCX_UCX_RAIL_H_
