@@ -1,5 +1,6 @@
 #include "daemon/planner/request.h"
 
+#include <algorithm>
 #include <limits>
 #include <string>
 #include <utility>
@@ -123,11 +124,11 @@ absl::Status CompleteWorkload(const std::string& path, v1::DataType config_type,
 }
 
 absl::Status CheckBytesFit(const std::string& path, const v1::Model& model,
-                           const v1::Workload& workload, uint32_t ranks) {
+                           const v1::Workload& workload, uint32_t replicas) {
   // At most 2H key/value copies: P ranks and Hkv - 1 group borders inside them.
-  const uint64_t factors[] = {workload.sequence_length() + ranks,
+  const uint64_t factors[] = {workload.sequence_length() + kMaxRanks,  // padded
                               workload.batch(),
-                              ranks,
+                              replicas,
                               uint64_t{6} * model.query_heads(),
                               model.head_size(),
                               2 * BytesOf(workload.data_type())};
@@ -139,11 +140,23 @@ absl::Status CheckBytesFit(const std::string& path, const v1::Model& model,
           path + ".sequence_length",
           absl::StrCat("is ", workload.sequence_length(),
                        "; the bytes of one layer would not fit 63 bits. "
-                       "Use fewer tokens, a smaller batch or fewer ranks"));
+                       "Use fewer tokens, a smaller batch or fewer replicas"));
     }
   }
   return absl::OkStatus();
 }
+
+namespace {
+
+// Replicas of the plan or of any that might be proposed instead of it: a fixed
+// Ulysses degree alone leaves the number of replicas open.
+uint32_t MostReplicas(const v1::Constraints& c) {
+  if (c.has_data_parallel_degree()) return c.data_parallel_degree();
+  return c.has_ulysses_degree() ? std::max(1u, c.ranks() / c.ulysses_degree())
+                                : 1;
+}
+
+}  // namespace
 
 absl::StatusOr<Request> ResolveRequest(const v1::PlanRequest& request) {
   absl::StatusOr<HfConfig> config = ResolveModel(request);
@@ -157,7 +170,7 @@ absl::StatusOr<Request> ResolveRequest(const v1::PlanRequest& request) {
   resolved.constraints = request.constraints();
   if (s = CompleteConstraints(resolved.constraints); !s.ok()) return s;
   if (s = CheckBytesFit("workload", resolved.model, resolved.workload,
-                        resolved.constraints.ranks());
+                        MostReplicas(resolved.constraints));
       !s.ok()) {
     return s;
   }

@@ -33,9 +33,10 @@ absl::Status CompleteWorkload(const std::string& path, v1::DataType config_type,
                               v1::Workload& workload);
 
 // INVALID_ARGUMENT naming `path`.sequence_length unless the bytes of one layer
-// on `ranks` ranks are sure to fit 63 bits. REQUIRES: all three were checked.
+// of `replicas` Ulysses groups are sure to fit 63 bits, whatever the Ulysses
+// degree. REQUIRES: `model` and `workload` were checked.
 absl::Status CheckBytesFit(const std::string& path, const v1::Model& model,
-                           const v1::Workload& workload, uint32_t ranks);
+                           const v1::Workload& workload, uint32_t replicas);
 
 // Bytes of one element. REQUIRES: a known type.
 uint32_t BytesOf(v1::DataType type);

@@ -38,7 +38,8 @@ absl::Status CheckModelAndWorkload(const v1::Plan& plan) {
   if (s.ok()) {
     s = CheckRange("ranks", plan.ranks_size(), 1, kMaxRanks);
   }
-  if (s.ok()) s = CheckBytesFit("workload", model, workload, plan.ranks_size());
+  if (s.ok())
+    s = CheckBytesFit("workload", model, workload, plan.mesh().data_parallel());
   return s;
 }
 
