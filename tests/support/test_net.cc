@@ -1,0 +1,440 @@
+#include "tests/support/test_net.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+
+#include "tests/support/fault_plan.h"
+
+namespace ithaca::testing {
+namespace {
+
+using abi::Result;
+
+constexpr uint64_t kHandleMagic = 0x74656e2d74736574;
+constexpr size_t kMaxRequests = 32;
+
+// The plugin ABI has functions without any context argument.
+struct Process {
+  FaultPlan faults;
+  abi::Logger logger = nullptr;
+  std::atomic<uint64_t> random{0};
+  std::atomic<uint64_t> names{0};
+  std::atomic<uint64_t> isends{0}, tests{0}, receives{0};
+  std::atomic<int> objects{0};  // listeners and connections that exist
+
+  std::mutex init_mutex;
+  std::string text;         // guarded by init_mutex
+  bool configured = false;  // guarded by init_mutex
+};
+
+Process& ThisProcess() {
+  static Process* const process = new Process;
+  return *process;
+}
+
+#define TEST_NET_WARN(...)                                                \
+  ThisProcess().logger(abi::DebugLevel::kWarn, abi::kSubsysNet, __FILE__, \
+                       __LINE__, __VA_ARGS__)
+
+bool Chance(uint64_t percent) {
+  if (percent == 0) return false;
+  Process& p = ThisProcess();
+  uint64_t x = p.random.fetch_add(0x9e3779b97f4a7c15) + p.faults.seed;
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
+  return (x ^ (x >> 31)) % 100 < percent;
+}
+
+struct Handle {
+  uint64_t magic;
+  char name[48];
+  // The connector's own state between polls; lives in its copy of the handle.
+  uint64_t polls;
+};
+static_assert(sizeof(Handle) <= abi::kHandleBytes, "");
+
+struct Comm;
+
+struct Message {
+  Comm* comm = nullptr;
+  char* data = nullptr;
+  size_t capacity = 0;  // of the receive buffer, or bytes to send
+  uint64_t size = 0;    // on the wire
+  size_t moved = 0;     // of header and bytes together
+  bool complete = false;
+  bool detached = false;  // reported done already; nobody will test it
+  uint64_t held_back = 0;
+};
+
+struct Comm {
+  int fd = -1;
+  bool sends = false;
+  std::set<void*> registered;
+  std::deque<std::unique_ptr<Message>> queue;  // oldest first, in wire order
+  std::deque<std::unique_ptr<Message>> finished;
+  // Receives that were reported before they arrived need someone to move their
+  // bytes while nobody calls: a thread of the connection's own, started with
+  // the first of them. From then on everything is guarded by `mutex`.
+  std::mutex mutex;
+  std::thread mover;
+  std::atomic<bool> closing{false};
+
+  Comm() { ++ThisProcess().objects; }
+  ~Comm() {
+    closing = true;
+    if (mover.joinable()) mover.join();
+    if (fd >= 0) close(fd);
+    --ThisProcess().objects;
+  }
+};
+
+struct Listener {
+  int fd = -1;
+  uint64_t polls = 0;
+  Listener() { ++ThisProcess().objects; }
+  ~Listener() {
+    if (fd >= 0) close(fd);
+    --ThisProcess().objects;
+  }
+};
+
+socklen_t Address(const char* name, sockaddr_un* address) {
+  memset(address, 0, sizeof(*address));
+  address->sun_family = AF_UNIX;
+  snprintf(address->sun_path + 1, sizeof(address->sun_path) - 1, "%s", name);
+  return static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 +
+                                strlen(name));
+}
+
+// Moves bytes of the oldest message. 1: some moved, 0: would block, -1: broken.
+int MoveSome(Comm* comm, Message* m) {
+  uint64_t* header = &m->size;
+  const bool in_header = m->moved < sizeof(*header);
+  char* at = in_header ? reinterpret_cast<char*>(header) + m->moved
+                       : m->data + (m->moved - sizeof(*header));
+  size_t want = in_header ? sizeof(*header) - m->moved
+                          : m->size + sizeof(*header) - m->moved;
+  const uint64_t limit = ThisProcess().faults.send_bytes_max;
+  if (limit > 0 && want > limit) want = limit;
+  const ssize_t n = comm->sends
+                        ? send(comm->fd, at, want, MSG_NOSIGNAL | MSG_DONTWAIT)
+                        : recv(comm->fd, at, want, MSG_DONTWAIT);
+  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return 0;
+  if (n <= 0) return -1;
+  m->moved += n;
+  return 1;
+}
+
+void Complete(Message* m) {
+  m->complete = true;
+  Process& p = ThisProcess();
+  m->held_back = p.faults.done_delay;
+  if (m->comm->sends || m->size == 0) return;
+  const uint64_t turn = p.receives.fetch_add(1) + 1;
+  if (turn == p.faults.corrupt_at) m->data[m->size / 2] ^= 0x10;
+  if (turn == p.faults.short_at) --m->size;
+}
+
+Result Progress(Comm* comm) {
+  while (!comm->queue.empty()) {
+    Message* m = comm->queue.front().get();
+    while (m->moved < sizeof(m->size) || m->moved < sizeof(m->size) + m->size) {
+      const int moved = MoveSome(comm, m);
+      if (moved < 0) {
+        TEST_NET_WARN("test-net: the peer closed the connection");
+        return Result::kRemoteError;
+      }
+      if (moved == 0) return Result::kSuccess;
+      if (!comm->sends && m->moved == sizeof(m->size) &&
+          m->size > m->capacity) {
+        TEST_NET_WARN("test-net: %zu bytes sent for a receive of %zu",
+                      static_cast<size_t>(m->size), m->capacity);
+        return Result::kInvalidUsage;
+      }
+    }
+    Complete(m);
+    if (!m->detached) comm->finished.push_back(std::move(comm->queue.front()));
+    comm->queue.pop_front();
+  }
+  return Result::kSuccess;
+}
+
+void MoveAlone(Comm* comm) {
+  while (!comm->closing) {
+    {
+      std::lock_guard<std::mutex> lock(comm->mutex);
+      if (Progress(comm) != Result::kSuccess) return;
+    }
+    sched_yield();
+  }
+}
+
+Result Post(Comm* comm, void* data, size_t bytes, bool early, void** request) {
+  auto message = std::make_unique<Message>();
+  message->comm = comm;
+  message->data = static_cast<char*>(data);
+  message->capacity = bytes;
+  message->size = bytes;
+  if (early) {
+    // Lives on in the queue; the request is another object, complete at once.
+    message->detached = true;
+    auto done = std::make_unique<Message>();
+    done->comm = comm;
+    done->complete = true;
+    *request = done.get();
+    comm->finished.push_back(std::move(done));
+    comm->queue.push_back(std::move(message));
+    if (!comm->mover.joinable()) comm->mover = std::thread(MoveAlone, comm);
+    return Result::kSuccess;
+  }
+  *request = message.get();
+  comm->queue.push_back(std::move(message));
+  return Progress(comm);
+}
+
+// Frees it.
+void Retire(Message* m) {
+  auto& finished = m->comm->finished;
+  for (auto it = finished.begin(); it != finished.end(); ++it) {
+    if (it->get() != m) continue;
+    finished.erase(it);
+    return;
+  }
+}
+
+}  // namespace
+
+// Faults are those of the environment when a job begins: the first init of all,
+// or one that finds no connection left and something used up or changed.
+Result TestNetInit(void** ctx, abi::Logger logger) {
+  *ctx = nullptr;
+  Process& p = ThisProcess();
+  std::lock_guard<std::mutex> lock(p.init_mutex);
+  const char* variable = getenv("ITHACA_TEST_NET");
+  const std::string text = variable == nullptr ? "" : variable;
+  const bool used = p.isends + p.tests + p.receives > 0;
+  if (!p.configured || (p.objects == 0 && (used || text != p.text))) {
+    p.logger = logger;
+    p.faults = FaultPlan();
+    p.isends = p.tests = p.receives = 0;
+    p.text = text;
+    p.configured = false;
+    std::string error;
+    if (!p.faults.Parse(text.c_str(), &error)) {
+      TEST_NET_WARN("%s", error.c_str());
+      return Result::kInvalidUsage;
+    }
+    p.configured = true;
+  }
+  if (p.faults.fail_init != 0) {
+    TEST_NET_WARN("test-net: init was told to fail");
+    return Result::kSystemError;
+  }
+  *ctx = &p;
+  return Result::kSuccess;
+}
+
+Result TestNetDevices(int* count) {
+  *count = ThisProcess().faults.no_devices != 0 ? 0 : 1;
+  return Result::kSuccess;
+}
+
+Result TestNetProperties(int, abi::NetPropertiesV12* props) {
+  *props = {};
+  props->name = "test0";
+  props->guid = 1;
+  props->ptrSupport = abi::kPtrHost;
+  props->speed = 1000;
+  props->maxComms = 1 << 16;
+  props->maxRecvs = 1;
+  props->vProps.ndevs = 1;
+  props->maxP2pBytes = size_t{1} << 30;
+  props->maxCollBytes = size_t{1} << 30;
+  props->maxMultiRequestSize = 1;
+  props->railId = abi::kUndefined;
+  props->planeId = abi::kUndefined;
+  return Result::kSuccess;
+}
+
+Result TestNetListen(int, void* handle, void** listen_comm) {
+  *listen_comm = nullptr;
+  auto listener = std::make_unique<Listener>();
+  Handle h = {};
+  h.magic = kHandleMagic;
+  snprintf(h.name, sizeof(h.name), "ithaca-test-net-%d-%llu", getpid(),
+           static_cast<unsigned long long>(ThisProcess().names.fetch_add(1)));
+  sockaddr_un address;
+  const socklen_t size = Address(h.name, &address);
+  listener->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (listener->fd < 0 ||
+      bind(listener->fd, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
+      listen(listener->fd, 64) != 0) {
+    TEST_NET_WARN("test-net: cannot listen: %s", strerror(errno));
+    return Result::kSystemError;
+  }
+  memcpy(handle, &h, sizeof(h));
+  *listen_comm = listener.release();
+  return Result::kSuccess;
+}
+
+Result TestNetConnect(int, void* handle, void** send_comm) {
+  *send_comm = nullptr;
+  Handle* h = static_cast<Handle*>(handle);
+  if (h->magic != kHandleMagic || h->name[sizeof(h->name) - 1] != '\0') {
+    TEST_NET_WARN("test-net: this handle is not one of ours");
+    return Result::kInvalidArgument;
+  }
+  if (h->polls++ < ThisProcess().faults.connect_delay) return Result::kSuccess;
+  auto comm = std::make_unique<Comm>();
+  comm->sends = true;
+  comm->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  sockaddr_un address;
+  const socklen_t size = Address(h->name, &address);
+  if (connect(comm->fd, reinterpret_cast<sockaddr*>(&address), size) != 0) {
+    if (errno == EAGAIN || errno == EINTR) return Result::kSuccess;
+    TEST_NET_WARN("test-net: cannot connect: %s", strerror(errno));
+    return Result::kRemoteError;
+  }
+  *send_comm = comm.release();
+  return Result::kSuccess;
+}
+
+Result TestNetAccept(void* listen_comm, void** recv_comm) {
+  *recv_comm = nullptr;
+  Listener* listener = static_cast<Listener*>(listen_comm);
+  const FaultPlan& faults = ThisProcess().faults;
+  if (faults.never_accept != 0) return Result::kSuccess;
+  if (listener->polls++ < faults.connect_delay) return Result::kSuccess;
+  const int fd =
+      accept4(listener->fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (fd < 0) {
+    return errno == EAGAIN || errno == EINTR ? Result::kSuccess
+                                             : Result::kSystemError;
+  }
+  auto comm = std::make_unique<Comm>();
+  comm->fd = fd;
+  *recv_comm = comm.release();
+  return Result::kSuccess;
+}
+
+Result TestNetRegMr(void* comm, void* data, size_t, int type, void** mhandle) {
+  *mhandle = nullptr;
+  if (type != abi::kPtrHost) return Result::kInvalidArgument;
+  static_cast<Comm*>(comm)->registered.insert(data);
+  *mhandle = data;
+  return Result::kSuccess;
+}
+
+Result TestNetDeregMr(void* comm, void* mhandle) {
+  if (static_cast<Comm*>(comm)->registered.erase(mhandle) == 1) {
+    return Result::kSuccess;
+  }
+  TEST_NET_WARN("test-net: deregMr of something that is not registered");
+  return Result::kInvalidArgument;
+}
+
+Result TestNetIsend(void* send_comm, void* data, size_t bytes, int,
+                    void* mhandle, void** request) {
+  *request = nullptr;
+  Comm* comm = static_cast<Comm*>(send_comm);
+  Process& p = ThisProcess();
+  if (comm->registered.count(mhandle) == 0) {
+    TEST_NET_WARN("test-net: isend from memory that is not registered");
+    return Result::kInvalidArgument;
+  }
+  if (comm->queue.size() >= kMaxRequests || Chance(p.faults.null_percent)) {
+    return Result::kSuccess;
+  }
+  const uint64_t turn = p.isends.fetch_add(1) + 1;
+  if (turn == p.faults.error_at_isend) {
+    TEST_NET_WARN("test-net: isend %llu was told to fail",
+                  static_cast<unsigned long long>(turn));
+    return Result::kSystemError;
+  }
+  if (turn == p.faults.drop_at) {
+    auto message = std::make_unique<Message>();
+    message->comm = comm;
+    message->complete = true;
+    *request = message.get();
+    comm->finished.push_back(std::move(message));
+    return Result::kSuccess;
+  }
+  return Post(comm, data, bytes, /*early=*/false, request);
+}
+
+Result TestNetIrecv(void* recv_comm, int n, void** data, size_t* bytes, int*,
+                    void** mhandles, void** request) {
+  const bool optional =
+      *request == reinterpret_cast<void*>(abi::kOptionalRecvCompletion);
+  const FaultPlan& faults = ThisProcess().faults;
+  if (optional && faults.keep_preset != 0) return Result::kSuccess;
+  *request = nullptr;
+  Comm* comm = static_cast<Comm*>(recv_comm);
+  if (n != 1) return Result::kInvalidUsage;
+  std::lock_guard<std::mutex> lock(comm->mutex);
+  if (comm->registered.count(mhandles[0]) == 0) {
+    TEST_NET_WARN("test-net: irecv into memory that is not registered");
+    return Result::kInvalidArgument;
+  }
+  if (comm->queue.size() >= kMaxRequests || Chance(faults.null_percent)) {
+    return Result::kSuccess;
+  }
+  return Post(comm, data[0], bytes[0], optional && faults.early_ll != 0,
+              request);
+}
+
+Result TestNetTest(void* request, int* done, int* sizes) {
+  *done = 0;
+  Message* m = static_cast<Message*>(request);
+  Process& p = ThisProcess();
+  const uint64_t turn = p.tests.fetch_add(1) + 1;
+  if (turn == p.faults.block_in_test) {
+    for (;;) pause();
+  }
+  if (turn == p.faults.error_at_test) {
+    TEST_NET_WARN("test-net: test %llu was told to fail",
+                  static_cast<unsigned long long>(turn));
+    return Result::kRemoteError;
+  }
+  std::lock_guard<std::mutex> lock(m->comm->mutex);
+  const Result result = Progress(m->comm);
+  if (result != Result::kSuccess) return result;
+  if (!m->complete) return Result::kSuccess;
+  if (m->held_back > 0) {
+    --m->held_back;
+    return Result::kSuccess;
+  }
+  *done = 1;
+  if (sizes != nullptr) {
+    sizes[0] = static_cast<int>(m->size);
+    if (p.faults.extra_sizes != 0 && !m->comm->sends) sizes[1] = 1;
+  }
+  Retire(m);
+  return Result::kSuccess;
+}
+
+Result TestNetCloseComm(void* comm) {
+  delete static_cast<Comm*>(comm);
+  return Result::kSuccess;
+}
+
+Result TestNetCloseListen(void* listen_comm) {
+  delete static_cast<Listener*>(listen_comm);
+  return Result::kSuccess;
+}
+
+}  // namespace ithaca::testing
