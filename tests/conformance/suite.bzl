@@ -1,0 +1,19 @@
+"""The conformance tests against one library."""
+
+PARTS = ["setup", "handle", "data", "close", "thread"]
+
+def conformance_suite(name, plugin, tags = []):
+    """A test per part of the contract, <name>_<part>_test, against `plugin`."""
+    for part in PARTS:
+        native.cc_test(
+            name = "%s_%s_test" % (name, part),
+            size = "medium",
+            srcs = [part + "_test.cc"],
+            args = ["$(rootpath %s)" % plugin],
+            data = [plugin],
+            tags = tags,
+            deps = [
+                ":fixture",
+                "//deploy/bazel/system:gtest",
+            ],
+        )
