@@ -1,6 +1,7 @@
 #include "daemon/planner/plan_table.h"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -12,7 +13,9 @@
 namespace ithaca::planner {
 namespace {
 
-constexpr size_t kMaxPlaceWidth = 20;
+// Of the place column, which gives way to the others.
+constexpr size_t kMaxPlaceWidth = 28;
+constexpr size_t kMinPlaceWidth = 8;
 
 using Row = std::vector<std::string>;
 
@@ -52,58 +55,67 @@ std::string KvHeads(const v1::Rank& rank) {
 
 // The end of a long node name tells nodes apart. Names come from outside, so
 // what is not printable is not printed.
-std::string PlaceText(const v1::Place& place) {
-  std::string name = place.node();
+std::string PlaceText(const v1::Rank& rank, size_t width) {
+  if (!rank.has_place()) return "-";
+  std::string name = rank.place().node();
   std::replace_if(
       name.begin(), name.end(),
       [](unsigned char c) { return c <= ' ' || c > '~'; }, '?');
-  const std::string index = absl::StrCat("/", place.local_index());
-  const size_t room = kMaxPlaceWidth - index.size();
+  const std::string index = absl::StrCat("/", rank.place().local_index());
+  const size_t room = width - std::min(width - 1, index.size());
   if (name.size() > room) name = "~" + name.substr(name.size() - room + 1);
   return name + index;
 }
 
-Row HeaderRow(bool places, bool backward) {
-  Row row = {"rank"};
-  if (places) row.push_back("place");
-  row.insert(row.end(),
-             {"tokens", "pad", "q heads", "kv heads", "fwd sent", "fwd recv"});
-  if (backward) row.insert(row.end(), {"bwd sent", "bwd recv"});
-  return row;
-}
-
-Row RankRow(const v1::Rank& rank, bool places, bool backward) {
-  Row row = {absl::StrCat(rank.rank())};
-  if (places) row.push_back(rank.has_place() ? PlaceText(rank.place()) : "-");
-  row.insert(row.end(),
-             {Tokens(rank), absl::StrCat(rank.pad_tokens()),
-              Range(rank.query_heads().start(), rank.query_heads().count()),
-              KvHeads(rank), FormatBytes(rank.sent().forward_wire_bytes()),
-              FormatBytes(rank.received().forward_wire_bytes())});
-  if (backward) {
-    row.insert(row.end(), {FormatBytes(rank.sent().backward_wire_bytes()),
-                           FormatBytes(rank.received().backward_wire_bytes())});
+// `place_width` 0 leaves the places out.
+std::vector<Row> MakeRows(const v1::Plan& plan, size_t place_width) {
+  std::vector<Row> rows = {
+      {"rank", "tokens", "pad", "q heads", "kv heads", "sends", "receives"}};
+  if (place_width > 0) rows[0].insert(rows[0].begin() + 1, "place");
+  for (const v1::Rank& rank : plan.ranks()) {
+    Row row = {absl::StrCat(rank.rank()),
+               Tokens(rank),
+               absl::StrCat(rank.pad_tokens()),
+               Range(rank.query_heads().start(), rank.query_heads().count()),
+               KvHeads(rank),
+               FormatBytes(rank.sent().forward_wire_bytes()),
+               FormatBytes(rank.received().forward_wire_bytes())};
+    if (place_width > 0)
+      row.insert(row.begin() + 1, PlaceText(rank, place_width));
+    rows.push_back(std::move(row));
   }
-  return row;
+  return rows;
 }
 
-// Columns as wide as their widest cell, aligned right, cut at kTableWidth.
+// Columns as wide as their widest cell, aligned right.
 std::string Align(const std::vector<Row>& rows) {
   std::vector<size_t> widths(rows[0].size());
   for (const Row& row : rows) {
-    for (size_t i = 0; i < row.size(); ++i)
+    for (size_t i = 0; i < row.size(); ++i) {
       widths[i] = std::max(widths[i], row[i].size());
+    }
   }
   std::string text;
   for (const Row& row : rows) {
-    std::string line;
     for (size_t i = 0; i < row.size(); ++i) {
-      absl::StrAppend(&line, i == 0 ? "" : "  ",
+      absl::StrAppend(&text, i == 0 ? "" : "  ",
                       std::string(widths[i] - row[i].size(), ' '), row[i]);
     }
-    absl::StrAppend(&text, line.substr(0, kTableWidth), "\n");
+    text += '\n';
   }
   return text;
+}
+
+std::string RankTable(const v1::Plan& plan) {
+  const bool places =
+      std::any_of(plan.ranks().begin(), plan.ranks().end(),
+                  [](const v1::Rank& r) { return r.has_place(); });
+  const std::string table = Align(MakeRows(plan, places ? kMaxPlaceWidth : 0));
+  const size_t width = table.find('\n');
+  if (!places || width <= kTableWidth) return table;
+  const size_t excess =
+      std::min(width - kTableWidth, kMaxPlaceWidth - kMinPlaceWidth);
+  return Align(MakeRows(plan, kMaxPlaceWidth - excess));
 }
 
 std::string MeshText(const v1::Plan& plan) {
@@ -136,17 +148,14 @@ std::string SequenceText(const v1::Plan& plan) {
 
 std::string TotalText(const v1::Plan& plan) {
   std::string text = absl::StrFormat(
-      "heads     busiest rank %.3f x the mean, %d key/value heads with "
-      "copies\n",
-      plan.head_imbalance(), plan.kv_head_copies());
-  absl::StrAppend(&text, "wire      ",
-                  FormatBytes(plan.total().forward_wire_bytes()), " forward");
+      "heads     busiest rank %.3f x the mean, %d key/value heads with copies\n"
+      "wire      %s forward in one layer, all ranks",
+      plan.head_imbalance(), plan.kv_head_copies(),
+      FormatBytes(plan.total().forward_wire_bytes()));
   if (plan.workload().mode() == v1::MODE_TRAINING) {
-    absl::StrAppend(&text, ", ",
-                    FormatBytes(plan.total().backward_wire_bytes()),
-                    " backward");
+    absl::StrAppend(&text, "; backward each rank sends what it received");
   }
-  return text + ", all ranks, one layer\n";
+  return text + "\n";
 }
 
 // `text` in lines of at most kTableWidth, each after `indent`.
@@ -183,16 +192,8 @@ std::string PlanTable(const v1::Plan& plan) {
   std::string text =
       absl::StrCat("plan      ", plan.hash(), "\n", ModelText(plan),
                    SequenceText(plan), MeshText(plan), TotalText(plan));
-  if (plan.ranks().empty()) return text;
-  const bool backward = plan.workload().mode() == v1::MODE_TRAINING;
-  const bool places =
-      std::any_of(plan.ranks().begin(), plan.ranks().end(),
-                  [](const v1::Rank& r) { return r.has_place(); });
-  std::vector<Row> rows = {HeaderRow(places, backward)};
-  for (const v1::Rank& rank : plan.ranks()) {
-    rows.push_back(RankRow(rank, places, backward));
-  }
-  return absl::StrCat(text, "\n", Align(rows));
+  return plan.ranks().empty() ? text
+                              : absl::StrCat(text, "\n", RankTable(plan));
 }
 
 std::string RejectionText(const v1::PlanResponse& response) {
