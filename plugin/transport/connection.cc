@@ -29,6 +29,10 @@ StatusOr<bool> Connection::Test(Request* request, uint64_t* bytes) {
 void Connection::Fail(const Status& why) {
   if (!status_.ok()) return;
   status_ = why;
+  if (pending() > 0 || why.code() != Code::kUnavailable)
+    ITHACA_WARN(*log_,
+                "ithaca: connection with %s failed, %d requests pending: %s",
+                peer_.c_str(), pending(), why.ToString().c_str());
   ReleaseMemory();
   owner_->OnFailed(this);
 }
@@ -50,26 +54,19 @@ void Connection::OnLaneDown(Lane* lane, const Status& why) {
   const int index = IndexOf(lane);
   if (index < 0 || !lanes_[index].up) return;
   lanes_[index].up = false;
-  const int left = lanes_up();
-  const int waiting = pending();
+  if (!status_.ok()) return;
+  // Where the two ends disagree, another lane would not help.
   const bool disagree = why.code() == Code::kDataLoss ||
                         why.code() == Code::kInvalidArgument ||
                         why.code() == Code::kFailedPrecondition;
-  // A peer that closes when nothing is pending is the normal end.
-  if ((waiting > 0 || disagree) && status_.ok()) {
-    ITHACA_WARN(*log_,
-                "ithaca: lane %s to %s is down with %d requests pending (%d "
-                "lanes left): %s",
-                lane->Describe().c_str(), peer_.c_str(), waiting, left,
-                why.ToString().c_str());
-  }
-  if (!status_.ok()) return;
-  if (disagree) return Fail(why);  // another lane would not help
-  if (left == 0) {
-    return Fail(Errorf(Code::kUnavailable,
-                       "no lane to %s is left, %d requests pending; last: %s",
-                       peer_.c_str(), waiting, why.message().c_str()));
-  }
+  const int left = lanes_up();
+  if (disagree || left == 0)
+    return Fail(disagree ? why
+                         : Errorf(Code::kUnavailable,
+                                  "no lane is left; the last: %s",
+                                  why.message().c_str()));
+  ITHACA_WARN(*log_, "ithaca: lost a lane with %s, %d left: %s", peer_.c_str(),
+              left, why.message().c_str());
   OnLaneLost(index);
 }
 

@@ -62,8 +62,9 @@ class Connection : public LaneSink {
   // REQUIRES: request->connection == this and it is not free.
   StatusOr<bool> Test(Request* request, uint64_t* bytes);
 
-  // Ends the connection: every request not yet complete fails with `why`.
-  // The first call wins.
+  // Ends the connection: every request not yet complete fails with `why`. The
+  // first call wins, and is logged unless a peer merely left when nothing was
+  // pending.
   void Fail(const Status& why);
 
   // Fails the connection if a request not complete uses memory of [begin, end).
@@ -77,6 +78,7 @@ class Connection : public LaneSink {
 
   const Status& status() const { return status_; }
   const std::string& peer() const { return peer_; }
+  ConnectionOwner* owner() const { return owner_; }
   int lanes_up() const;
 
   void OnLaneDown(Lane* lane, const Status& why) final;

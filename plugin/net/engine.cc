@@ -1,0 +1,320 @@
+#include "plugin/net/engine.h"
+
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "plugin/socket/socket_lane.h"
+#include "plugin/transport/handle.h"
+
+namespace ithaca::net {
+namespace {
+
+// How often lanes that come late are looked after, and hellos expire.
+constexpr int64_t kTickNs = kNsPerMs;
+// NCCL tests each request in turn: right after an idle look, another one at the
+// network would find nothing either.
+constexpr int64_t kIdleNs = 500;
+
+}  // namespace
+
+StatusOr<std::shared_ptr<Engine>> Engine::Create(
+    Config config, std::unique_ptr<LaneBackend> ucx) {
+  std::shared_ptr<Engine> engine(new Engine(std::move(config), std::move(ucx)));
+  StatusOr<std::unique_ptr<Poller>> poller =
+      Poller::Create(engine->config_.clock);
+  if (!poller.ok()) return poller.status();
+  engine->poller_ = std::move(poller).value();
+  engine->acceptor_ = std::make_unique<Acceptor>(
+      &engine->config_.rails, engine->config_.options.peer_timeout_s,
+      engine->poller_.get(), engine->config_.clock, engine->config_.log,
+      static_cast<HelloSink*>(engine.get()));
+  return engine;
+}
+
+Engine::Engine(Config config, std::unique_ptr<LaneBackend> ucx)
+    : config_(std::move(config)),
+      ucx_(std::move(ucx)),
+      broker_(config_.rails.size(), config_.options.window_bytes) {}
+
+Engine::~Engine() {
+  attempts_.clear();
+  acceptor_.reset();
+}
+
+uint64_t Engine::Random() {
+  uint64_t value = 0;
+  if (getrandom(&value, sizeof(value), 0) != sizeof(value))
+    value = config_.clock->NowNs() ^ (next_id_++ << 48);
+  return value;
+}
+
+// --- Listening and connecting.
+
+StatusOr<std::unique_ptr<ListenComm>> Engine::Listen(const Device& device,
+                                                     void* handle) {
+  Handle content;
+  for (int rail : device.rails) {
+    StatusOr<sockaddr_storage> address = acceptor_->Open(rail);
+    if (!address.ok()) return address.status();
+    content.rails.push_back(*address);
+  }
+  content.listener = next_id_++;
+  content.nonce = Random();
+  content.pid = getpid();
+  EncodeHandle(content, handle);
+  auto listener =
+      std::make_unique<ListenComm>(this, content.listener, content.nonce);
+  listeners_[content.listener] = listener.get();
+  return listener;
+}
+
+StatusOr<std::unique_ptr<SendComm>> Engine::Connect(const Device& device,
+                                                    void* handle) {
+  Handle content;
+  ITHACA_RETURN_IF_ERROR(DecodeHandle(handle, &content));
+  if (content.attempt == 0) {
+    ConnectionId id;
+    const uint64_t halves[2] = {Random(), Random()};
+    std::copy_n(reinterpret_cast<const uint8_t*>(halves), id.size(), id.data());
+    content.attempt = next_id_++;
+    SetHandleAttempt(handle, content.attempt);
+    auto comm = std::make_unique<SendComm>(this, device, content, id);
+    dialing_.insert(comm.get());
+    attempts_[content.attempt] = std::move(comm);
+  }
+  const auto attempt = attempts_.find(content.attempt);
+  if (attempt == attempts_.end())
+    return Status(Code::kInvalidArgument,
+                  "the handle belongs to a connection that is made or failed "
+                  "already");
+  Progress();
+  attempt->second->Step();
+  const Status verdict = attempt->second->Verdict();
+  if (!verdict.ok()) {
+    attempts_.erase(attempt);
+    SetHandleAttempt(handle, 0);
+    return verdict;
+  }
+  if (!attempt->second->connected()) return std::unique_ptr<SendComm>();
+  std::unique_ptr<SendComm> comm = std::move(attempt->second);
+  attempts_.erase(attempt);
+  SetHandleAttempt(handle, 0);
+  return comm;
+}
+
+StatusOr<std::unique_ptr<RecvComm>> Engine::Accept(ListenComm* listener) {
+  Progress();
+  if (!listener->ready_.empty()) {
+    std::unique_ptr<RecvComm> comm = std::move(listener->ready_.front());
+    listener->ready_.pop_front();
+    listener->waiting_since_ns_ = 0;
+    return comm;
+  }
+  const int64_t now_ns = config_.clock->NowNs();
+  if (listener->waiting_since_ns_ == 0) listener->waiting_since_ns_ = now_ns;
+  if (now_ns - listener->waiting_since_ns_ <
+      config_.options.peer_timeout_s * kNsPerSecond)
+    return std::unique_ptr<RecvComm>();
+  return Errorf(Code::kDeadlineExceeded,
+                "no peer connected within %d s (ITHACA_PEER_TIMEOUT); is its "
+                "process alive, and do firewalls let its rails through?",
+                config_.options.peer_timeout_s);
+}
+
+bool Engine::CanUseUcx(int rail) const {
+  return ucx_ != nullptr && (config_.options.lanes == Options::Lanes::kUcx ||
+                             config_.rails[rail].rdma);
+}
+
+Status Engine::Greet(Hello* hello, int rail) const {
+  hello->comm_id = config_.comm_id;
+  hello->pid = getpid();
+  if (!CanUseUcx(rail)) return Status();
+  StatusOr<std::string> address = ucx_->Address(rail);
+  if (!address.ok()) return address.status();
+  hello->kinds |= kUcxLane;
+  hello->ucx_lane_id = ucx_->ReserveLaneId();
+  hello->address = *address;
+  return Status();
+}
+
+Status Engine::FinishDial(Dialer* dialer, int index, Comm* comm) {
+  const std::string name = dialer->Describe();
+  const int fd = dialer->TakeSocket();
+  const Welcome& welcome = dialer->welcome();
+  const bool use_ucx = welcome.kind == kUcxLane;
+  if (use_ucx && dialer->hello().ucx_lane_id == 0) {
+    close(fd);
+    return Errorf(Code::kDataLoss, "%s chose UCX, which was not offered",
+                  name.c_str());
+  }
+  StatusOr<std::unique_ptr<Lane>> lane =
+      use_ucx
+          ? ucx_->Open(dialer->rail(), dialer->hello().ucx_lane_id,
+                       welcome.text, welcome.ucx_lane_id, comm->connection())
+          : SocketLane::Create(fd, name, poller_.get(), comm->connection());
+  if (use_ucx && lane.ok()) comm->Guard(fd, lane.value().get(), poller_.get());
+  if (use_ucx && !lane.ok()) close(fd);
+  if (!lane.ok()) return lane.status();
+  return comm->connection()->AddLane(index, dialer->rail(),
+                                     std::move(lane).value());
+}
+
+// --- Answering hellos.
+
+bool Engine::Refuse(int fd, Verdict verdict, const std::string& why) {
+  Welcome welcome;
+  welcome.verdict = verdict;
+  welcome.text = why;
+  const std::string bytes = EncodeWelcome(welcome);
+  // A fresh socket takes this much; whoever does not read it is no loss.
+  (void)!send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  shutdown(fd, SHUT_WR);
+  poller_->Linger(fd, kNsPerSecond);
+  return true;
+}
+
+RecvComm* Engine::ReceiverFor(const Hello& hello, const std::string& peer) {
+  const auto known = receivers_.find(hello.connection);
+  if (known != receivers_.end())
+    return known->second->Owns(hello) ? known->second : nullptr;
+  const auto listener = listeners_.find(hello.listener);
+  if (listener == listeners_.end() ||
+      listener->second->nonce() != hello.nonce ||
+      !listener->second->seen_.insert(hello.connection).second)
+    return nullptr;
+  RecvConnection::Options options;
+  options.peer = "process " + std::to_string(hello.pid) + " at " + peer;
+  options.fragment_bytes = config_.options.fragment_bytes;
+  options.broker = &broker_;
+  options.owner = this;
+  options.clock = config_.clock;
+  options.log = config_.log;
+  auto comm = std::make_unique<RecvComm>(this, hello.connection, hello.listener,
+                                         hello.nonce, options);
+  RecvComm* const receiver = comm.get();
+  receivers_[hello.connection] = receiver;
+  listener->second->ready_.push_back(std::move(comm));
+  return receiver;
+}
+
+bool Engine::OnHello(int rail, int fd, const std::string& peer,
+                     const Hello& hello) {
+  RecvComm* const comm = ReceiverFor(hello, peer);
+  if (comm == nullptr) {
+    // Not a word to whoever cannot name a listener of ours.
+    close(fd);
+    return false;
+  }
+  if (!comm->connection()->status().ok())
+    return Refuse(fd, Verdict::kRefused, "the connection has failed already");
+  const Status status = AddAcceptedLane(
+      comm, rail, fd, config_.rails[rail].name + " <- " + peer, hello);
+  if (!status.ok())
+    ITHACA_WARN(*config_.log, "ithaca: cannot take a lane from %s: %s",
+                peer.c_str(), status.ToString().c_str());
+  return true;
+}
+
+Status Engine::AddAcceptedLane(RecvComm* comm, int rail, int fd,
+                               const std::string& name, const Hello& hello) {
+  Welcome welcome;
+  std::unique_ptr<Lane> lane;
+  if (CanUseUcx(rail) && (hello.kinds & kUcxLane) != 0) {
+    StatusOr<std::string> address = ucx_->Address(rail);
+    welcome.ucx_lane_id = ucx_->ReserveLaneId();
+    StatusOr<std::unique_ptr<Lane>> opened =
+        address.ok() ? ucx_->Open(rail, welcome.ucx_lane_id, hello.address,
+                                  hello.ucx_lane_id, comm->connection())
+                     : address.status();
+    if (opened.ok()) {
+      welcome.kind = kUcxLane;
+      welcome.text = *address;
+      lane = std::move(opened).value();
+    } else {
+      ITHACA_WARN(*config_.log,
+                  "ithaca: %s carries on over a plain socket, not UCX: %s",
+                  name.c_str(), opened.status().ToString().c_str());
+    }
+  }
+  const std::string bytes = EncodeWelcome(welcome);
+  if (send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT) !=
+      static_cast<ssize_t>(bytes.size())) {
+    close(fd);
+    return Errorf(Code::kUnavailable, "%s: cannot answer", name.c_str());
+  }
+  if (lane != nullptr) {
+    comm->Guard(fd, lane.get(), poller_.get());
+  } else {
+    StatusOr<std::unique_ptr<Lane>> made =
+        SocketLane::Create(fd, name, poller_.get(), comm->connection());
+    if (!made.ok()) return made.status();
+    lane = std::move(made).value();
+  }
+  return comm->connection()->AddLane(hello.lane, rail, std::move(lane));
+}
+
+// --- Progress.
+
+void Engine::Progress() {
+  const int64_t now_ns = config_.clock->NowNs();
+  if (now_ns - last_idle_ns_ < kIdleNs) return;
+  int events = poller_->Poll();
+  if (ucx_ != nullptr) events += ucx_->Progress();
+  broker_.Serve();
+  Kick();
+  if (now_ns - last_tick_ns_ >= kTickNs) Tick(now_ns);
+  last_idle_ns_ = events == 0 ? now_ns : 0;
+}
+
+void Engine::Kick() {
+  for (size_t i = 0; i < to_flush_.size(); ++i) to_flush_[i]->Flush();
+  to_flush_.clear();
+  poller_->Flush();
+  // Not within a lane's callback here, so lanes may go.
+  while (!failed_.empty()) {
+    Connection* const connection = failed_.back();
+    failed_.pop_back();
+    connection->DropLanes();
+  }
+}
+
+void Engine::Tick(int64_t now_ns) {
+  last_tick_ns_ = now_ns;
+  acceptor_->Expire();
+  for (auto comm = dialing_.begin(); comm != dialing_.end();)
+    comm = (*comm)->Step() ? dialing_.erase(comm) : std::next(comm);
+}
+
+void Engine::OnWantsFlush(Connection* connection) {
+  to_flush_.push_back(connection);
+}
+
+void Engine::OnFailed(Connection* connection) { failed_.push_back(connection); }
+
+void Engine::Forget(Connection* connection) {
+  to_flush_.erase(std::remove(to_flush_.begin(), to_flush_.end(), connection),
+                  to_flush_.end());
+  failed_.erase(std::remove(failed_.begin(), failed_.end(), connection),
+                failed_.end());
+}
+
+void Engine::Forget(ListenComm* listener) { listeners_.erase(listener->id()); }
+
+void Engine::Forget(SendComm* comm) {
+  // What was queued (nothing, or a last frame) goes out with the lanes.
+  dialing_.erase(comm);
+  Forget(comm->connection());
+}
+
+void Engine::Forget(RecvComm* comm) {
+  comm->connection()->Flush();  // the last acknowledgement
+  receivers_.erase(comm->id());
+  Forget(comm->connection());
+}
+
+}  // namespace ithaca::net

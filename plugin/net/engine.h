@@ -1,0 +1,123 @@
+// One communicator's network: its sockets, lanes and connections, and one lock.
+//
+// NCCL calls a context from up to four threads; every call takes the engine's
+// lock, does a bounded amount of work and returns. There are no threads of our
+// own: listening, connecting and moving data all go on inside NCCL's calls.
+//
+// Life cycle: the runtime makes one per init; every communicator object keeps
+// it alive, so finalize and the closes may come in any order.
+#ifndef ITHACA_PLUGIN_NET_ENGINE_H_
+#define ITHACA_PLUGIN_NET_ENGINE_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "plugin/core/clock.h"
+#include "plugin/core/log.h"
+#include "plugin/core/options.h"
+#include "plugin/core/status.h"
+#include "plugin/net/comms.h"
+#include "plugin/net/devices.h"
+#include "plugin/rails/grant_broker.h"
+#include "plugin/socket/acceptor.h"
+#include "plugin/socket/poller.h"
+#include "plugin/transport/connection.h"
+#include "plugin/transport/handshake.h"
+#include "plugin/transport/lane.h"
+#include "plugin/transport/rail.h"
+
+namespace ithaca::net {
+
+class Engine final : public ConnectionOwner, public HelloSink {
+ public:
+  struct Config {
+    Options options;
+    std::vector<Rail> rails;
+    uint64_t comm_id = 0;
+    const Clock* clock = nullptr;
+    LogSink* log = nullptr;
+  };
+
+  // `ucx` is null when lanes are plain sockets alone.
+  static StatusOr<std::shared_ptr<Engine>> Create(
+      Config config, std::unique_ptr<LaneBackend> ucx);
+  ~Engine() override;
+
+  std::mutex& mutex() { return mutex_; }
+
+  // --- All below: REQUIRES the lock.
+
+  // Starts to listen on the device's rails; fills `handle` (kHandleSize bytes).
+  StatusOr<std::unique_ptr<ListenComm>> Listen(const Device& device,
+                                               void* handle);
+
+  // One step towards a connection to the listener of `handle`, in which the
+  // engine notes its attempt. Null: call again with the same buffer.
+  StatusOr<std::unique_ptr<SendComm>> Connect(const Device& device,
+                                              void* handle);
+
+  // The next connection made to `listener`, or null: call again.
+  StatusOr<std::unique_ptr<RecvComm>> Accept(ListenComm* listener);
+
+  // Moves what can be moved: reads, writes, grants, acknowledges.
+  void Progress();
+  // Sends what was queued just now, without looking for more to do.
+  void Kick();
+
+  // --- For the communicator objects (comms.h).
+
+  // A lane to what `dialer` was welcomed by, as number `index` of the comm.
+  Status FinishDial(Dialer* dialer, int index, Comm* comm);
+  Status Greet(Hello* hello, int rail) const;
+  void Forget(ListenComm* listener);
+  void Forget(SendComm* comm);
+  void Forget(RecvComm* comm);
+
+  const Config& config() const { return config_; }
+  Poller* poller() { return poller_.get(); }
+
+  // ConnectionOwner.
+  void OnWantsFlush(Connection* connection) override;
+  void OnFailed(Connection* connection) override;
+
+ private:
+  Engine(Config config, std::unique_ptr<LaneBackend> ucx);
+
+  bool OnHello(int rail, int fd, const std::string& peer,
+               const Hello& hello) override;
+  RecvComm* ReceiverFor(const Hello& hello, const std::string& peer);
+  bool Refuse(int fd, Verdict verdict, const std::string& why);
+  Status AddAcceptedLane(RecvComm* comm, int rail, int fd,
+                         const std::string& name, const Hello& hello);
+  bool CanUseUcx(int rail) const;
+  void Forget(Connection* connection);
+  void Tick(int64_t now_ns);
+  uint64_t Random();
+
+  const Config config_;
+  std::mutex mutex_;
+  // Destroyed last: everything below has sockets in it.
+  std::unique_ptr<Poller> poller_;
+  const std::unique_ptr<LaneBackend> ucx_;
+  rails::GrantBroker broker_;
+  std::unique_ptr<Acceptor> acceptor_;
+
+  std::map<uint64_t, ListenComm*> listeners_;               // by id
+  std::map<ConnectionId, RecvComm*> receivers_;             // all that exist
+  std::map<uint64_t, std::unique_ptr<SendComm>> attempts_;  // not yet connected
+  std::set<SendComm*> dialing_;  // those with lanes still to come
+  std::vector<Connection*> to_flush_;
+  std::vector<Connection*> failed_;
+  uint64_t next_id_ = 1;
+  int64_t last_tick_ns_ = 0;
+  int64_t last_idle_ns_ = 0;
+};
+
+}  // namespace ithaca::net
+
+#endif  // ITHACA_PLUGIN_NET_ENGINE_H_

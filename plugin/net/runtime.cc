@@ -1,0 +1,84 @@
+#include "plugin/net/runtime.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <string>
+
+#include "plugin/socket/interfaces.h"
+
+namespace ithaca::net {
+
+void NcclLogSink::Write(LogLevel level, const char* file, int line,
+                        const char* text) {
+  const abi::Logger logger = logger_.load();
+  if (logger == nullptr)
+    return StderrLogSink(/*verbose=*/false).Write(level, file, line, text);
+  const abi::DebugLevel nccl_level =
+      level == LogLevel::kWarn   ? abi::DebugLevel::kWarn
+      : level == LogLevel::kInfo ? abi::DebugLevel::kInfo
+                                 : abi::DebugLevel::kTrace;
+  logger(nccl_level, abi::kSubsysNet, file, line, "%s", text);
+}
+
+Runtime& Runtime::Get() {
+  static Runtime* const runtime = new Runtime;
+  return *runtime;
+}
+
+Runtime::Runtime() {
+  pthread_atfork(nullptr, nullptr, [] { Runtime::Get().forked_.store(true); });
+}
+
+const std::vector<Device>& Runtime::devices() const {
+  static const auto* const none = new std::vector<Device>;
+  return ready_.load(std::memory_order_acquire) ? devices_ : *none;
+}
+
+Status Runtime::Discover() {
+  StatusOr<Options> options = Options::FromEnvironment(environ);
+  if (!options.ok()) return options.status();
+  StatusOr<std::vector<Interface>> interfaces = DiscoverInterfaces();
+  if (!interfaces.ok()) return interfaces.status();
+  StatusOr<std::vector<Rail>> rails = SelectRails(*interfaces, *options);
+  if (!rails.ok()) return rails.status();
+  options_ = *options;
+  rails_ = *rails;
+  devices_ = MakeDevices(rails_, options_);
+  std::string names;
+  for (const Device& device : devices_)
+    names += (names.empty() ? "" : ", ") + device.name;
+  ITHACA_INFO(log_, "ithaca: %zu device(s): %s", devices_.size(),
+              names.c_str());
+  ready_.store(true, std::memory_order_release);
+  return Status();
+}
+
+StatusOr<std::unique_ptr<LaneBackend>> Runtime::MakeUcx() {
+  const bool rdma = std::any_of(rails_.begin(), rails_.end(),
+                                [](const Rail& rail) { return rail.rdma; });
+  if (options_.lanes == Options::Lanes::kSocket ||
+      (options_.lanes == Options::Lanes::kAuto && !rdma))
+    return std::unique_ptr<LaneBackend>();
+  StatusOr<std::unique_ptr<LaneBackend>> ucx = MakeUcxBackend(rails_, &log_);
+  if (ucx.ok() || options_.lanes == Options::Lanes::kUcx) return ucx;
+  if (!ucx_absence_logged_)
+    ITHACA_WARN(log_, "ithaca: lanes are plain TCP sockets, not RDMA: %s",
+                ucx.status().message().c_str());
+  ucx_absence_logged_ = true;
+  return std::unique_ptr<LaneBackend>();
+}
+
+StatusOr<std::shared_ptr<Engine>> Runtime::NewEngine(uint64_t comm_id,
+                                                     abi::Logger logger) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (logger != nullptr) log_.SetLogger(logger);
+  if (!ready_.load()) ITHACA_RETURN_IF_ERROR(Discover());
+  StatusOr<std::unique_ptr<LaneBackend>> ucx = MakeUcx();
+  if (!ucx.ok()) return ucx.status();
+  return Engine::Create({options_, rails_, comm_id, &MonotonicClock(), &log_},
+                        std::move(ucx).value());
+}
+
+}  // namespace ithaca::net
