@@ -343,6 +343,32 @@ TEST_P(Data, ManyLinksAtOnce) {
   for (int i = 0; i < kLinks; ++i) EXPECT_EQ(in[i], out[i]) << i;
 }
 
+TEST_P(Data, FromOneContextToAnother) {
+  if (!net().has_contexts()) return;
+  void* sender = nullptr;
+  ASSERT_EQ(net().Init(&sender, 77, nullptr, KeepLog, nullptr),
+            Result::kSuccess);
+  char handle[abi::kHandleBytes] = {};
+  void* listener = Listen(0, handle);
+  ASSERT_NE(listener, nullptr);
+  Link link;
+  PollUntil("connected", [&] {
+    if (link.send == nullptr) {
+      EXPECT_EQ(net().Connect(sender, 0, handle, &link.send, nullptr),
+                Result::kSuccess);
+    }
+    if (link.recv == nullptr) {
+      EXPECT_EQ(net().Accept(listener, &link.recv, nullptr), Result::kSuccess);
+    }
+    return link.send != nullptr && link.recv != nullptr;
+  });
+  for (size_t bytes : {0, 1, 5000, 1 << 20}) ExpectDelivers(link, bytes, 5);
+  AbandonTransfers();
+  EXPECT_EQ(net().CloseSend(link.send), Result::kSuccess);
+  EXPECT_EQ(net().CloseRecv(link.recv), Result::kSuccess);
+  EXPECT_EQ(net().Finalize(sender), Result::kSuccess);
+}
+
 TEST_P(Data, GroupedReceivesUnderOneRequest) {
   abi::NetPropertiesV12 props{};
   ASSERT_EQ(net().GetProperties(0, &props), Result::kSuccess);

@@ -21,6 +21,11 @@ std::string log_text;  // guarded by log_mutex
 
 }  // namespace
 
+std::chrono::seconds Patience() {
+  const char* text = std::getenv("PATIENCE");
+  return std::chrono::seconds(text != nullptr ? std::atoi(text) : 60);
+}
+
 void* Poison() { return reinterpret_cast<void*>(uintptr_t{0xDEADBEEF}); }
 
 void* Library() {
@@ -34,6 +39,8 @@ void* Library() {
   }();
   return library;
 }
+
+const std::string& LibraryPath() { return library_path; }
 
 void KeepLog(abi::DebugLevel level, unsigned long /*subsys*/,
              const char* /*file*/, int /*line*/, const char* format, ...) {
@@ -101,7 +108,7 @@ void Conformance::TearDown() {
 
 bool Conformance::PollUntil(const std::string& what,
                             const std::function<bool()>& step) {
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  const auto deadline = std::chrono::steady_clock::now() + Patience();
   while (!step()) {
     if (HasFatalFailure()) return false;
     if (std::chrono::steady_clock::now() > deadline) {

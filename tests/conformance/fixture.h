@@ -2,7 +2,7 @@
 // communicator objects, and requests that are polled as NCCL polls them.
 //
 // Every wait polls all requests that are in flight, never sleeps, and fails the
-// test after kPatience. One thread, unless a test says otherwise.
+// test after Patience(). One thread, unless a test says otherwise.
 #ifndef ITHACA_TESTS_CONFORMANCE_FIXTURE_H_
 #define ITHACA_TESTS_CONFORMANCE_FIXTURE_H_
 
@@ -20,14 +20,16 @@
 
 namespace ithaca::conformance {
 
-// Long enough for a loaded machine under a sanitizer.
-inline constexpr std::chrono::seconds kPatience{60};
+// How long a wait may take: 60 s, enough for a loaded machine under a
+// sanitizer, or as many as the variable PATIENCE says.
+std::chrono::seconds Patience();
 
 // What outputs hold before a call, so that one left unwritten shows.
 void* Poison();
 
 // The library named on the command line, opened once for the process.
 void* Library();
+const std::string& LibraryPath();
 
 // A logger for init that keeps what was logged; see Logged().
 void KeepLog(abi::DebugLevel level, unsigned long subsys, const char* file,

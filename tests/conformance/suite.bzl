@@ -1,6 +1,6 @@
 """The conformance tests against one library."""
 
-PARTS = ["setup", "handle", "data", "close", "thread"]
+PARTS = ["setup", "handle", "data", "close", "thread", "reload"]
 
 def conformance_suite(name, plugin, tags = []):
     """A test per part of the contract, <name>_<part>_test, against `plugin`."""

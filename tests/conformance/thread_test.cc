@@ -18,7 +18,7 @@ class Threads : public Conformance {
   void Exchange(const Link& link, int rounds, uint32_t seed) {
     std::vector<char> out = Pattern(100'000, seed);
     std::vector<char> in(out.size());
-    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    const auto deadline = std::chrono::steady_clock::now() + Patience();
     for (int round = 0; round < rounds; ++round) {
       void* data = in.data();
       size_t size = in.size();
