@@ -15,10 +15,25 @@ namespace {
 
 constexpr int kBacklog = 4096;
 
+// Whether the address is one of this host's own.
+bool IsLocal(sockaddr_storage address) {
+  const int fd = socket(address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return false;
+  if (address.ss_family == AF_INET)
+    reinterpret_cast<sockaddr_in*>(&address)->sin_port = 0;
+  else
+    reinterpret_cast<sockaddr_in6*>(&address)->sin6_port = 0;
+  const bool local = bind(fd, reinterpret_cast<const sockaddr*>(&address),
+                          AddressLength(address)) == 0;
+  close(fd);
+  return local;
+}
+
 // Keeps traffic on the rail when several are in one subnet. Not allowed for
-// every user on old kernels, and not needed on most networks: best effort.
-void BindToDevice(int fd, const Rail& rail) {
-  if (rail.loopback) return;
+// every user on old kernels, and not needed on most networks: best effort. What
+// goes to an address of this host travels over loopback whatever its rail.
+void BindToDevice(int fd, const Rail& rail, const sockaddr_storage& peer) {
+  if (rail.loopback || IsLocal(peer)) return;
   setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, rail.name.c_str(),
              rail.name.size());
 }
@@ -62,7 +77,7 @@ StatusOr<int> StartConnect(const Rail& rail, sockaddr_storage peer,
   if (fd < 0)
     return ErrnoError(Code::kResourceExhausted, errno, "cannot make a socket");
   PrepareStream(fd, timeout_s);
-  BindToDevice(fd, rail);
+  BindToDevice(fd, rail, peer);
   if (peer.ss_family == AF_INET6) {
     sockaddr_in6* const in6 = reinterpret_cast<sockaddr_in6*>(&peer);
     if (IN6_IS_ADDR_LINKLOCAL(&in6->sin6_addr))

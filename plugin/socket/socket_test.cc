@@ -1,0 +1,485 @@
+// Socket lanes, acceptor and dialer over loopback, with a fake clock where time
+// matters and hostile visitors.
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <functional>
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "plugin/core/clock.h"
+#include "plugin/core/log.h"
+#include "plugin/socket/acceptor.h"
+#include "plugin/socket/dialer.h"
+#include "plugin/socket/poller.h"
+#include "plugin/socket/socket_lane.h"
+#include "plugin/socket/tcp.h"
+#include "plugin/transport/handle.h"
+
+namespace ithaca {
+namespace {
+
+using testing::HasSubstr;
+
+Rail Loopback() {
+  Rail rail;
+  rail.name = "lo";
+  rail.loopback = true;
+  auto* in = reinterpret_cast<sockaddr_in*>(&rail.address);
+  in->sin_family = AF_INET;
+  in->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return rail;
+}
+
+class CountingLog : public LogSink {
+ public:
+  void Write(LogLevel level, const char*, int, const char* text) override {
+    if (level == LogLevel::kWarn) lines.push_back(text);
+  }
+  std::vector<std::string> lines;
+};
+
+// Stores payloads; a frame's offset says into which slot.
+class Collector : public LaneSink {
+ public:
+  Status OnFrameHead(Lane*, const Frame& frame, void** target) override {
+    if (refuse_heads) return Status(Code::kDataLoss, "refused by the test");
+    std::string& slot = payloads[frame.seq];
+    slot.assign(frame.payload_bytes, '\x5a');
+    *target = drop ? nullptr : slot.data();
+    return Status();
+  }
+  Status OnFrame(Lane*, const Frame& frame) override {
+    frames.push_back(frame);
+    return Status();
+  }
+  void OnLaneDown(Lane*, const Status& why) override {
+    ++downs;
+    down = why;
+  }
+  bool refuse_heads = false;
+  bool drop = false;
+  std::map<uint32_t, std::string> payloads;
+  std::vector<Frame> frames;
+  int downs = 0;
+  Status down;
+};
+
+class LanePairTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    poller_ = std::move(Poller::Create(&MonotonicClock())).value();
+    const int listener = socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    ASSERT_EQ(bind(listener, (sockaddr*)&address, sizeof(address)), 0);
+    ASSERT_EQ(listen(listener, 1), 0);
+    socklen_t length = sizeof(address);
+    getsockname(listener, (sockaddr*)&address, &length);
+    fds_[0] = socket(AF_INET, SOCK_STREAM, 0);
+    ASSERT_EQ(connect(fds_[0], (sockaddr*)&address, sizeof(address)), 0);
+    fds_[1] = accept(listener, nullptr, nullptr);
+    close(listener);
+    for (int fd : fds_) fcntl(fd, F_SETFL, O_NONBLOCK);
+    Open(0);
+  }
+  void Open(int side) {
+    auto lane =
+        SocketLane::Create(fds_[side], "test", poller_.get(), &sinks_[side]);
+    ASSERT_TRUE(lane.ok());
+    lanes_[side] = std::move(lane).value();
+  }
+  // Moves data until `done`.
+  void Pump(const std::function<bool()>& done) {
+    for (int i = 0; i < 10'000'000; ++i) {
+      poller_->Flush();
+      poller_->Poll();
+      if (done()) return;
+    }
+    FAIL() << "nothing more came";
+  }
+
+  std::mt19937 random_{std::random_device()()};
+  std::unique_ptr<Poller> poller_;
+  int fds_[2];
+  Collector sinks_[2];
+  std::unique_ptr<Lane> lanes_[2];
+};
+
+Frame Data(uint32_t seq, uint32_t bytes) {
+  Frame frame;
+  frame.type = FrameType::kData;
+  frame.seq = seq;
+  frame.payload_bytes = bytes;
+  frame.size = bytes;
+  return frame;
+}
+
+TEST_F(LanePairTest, FramesOfAllSizesArriveWholeAndInOrder) {
+  Open(1);
+  std::vector<std::string> payloads;
+  for (int i = 0; i < 600; ++i) {
+    const size_t bytes = i % 7 == 0   ? 1 + random_() % (3 << 20)
+                         : i % 3 == 0 ? 1 + random_() % 100000
+                                      : random_() % 64;
+    std::string payload(bytes, '\0');
+    for (size_t j = 0; j + 4 <= bytes; j += 4) {
+      const uint32_t word = random_();
+      memcpy(&payload[j], &word, 4);
+    }
+    payloads.push_back(std::move(payload));
+  }
+  for (size_t i = 0; i < payloads.size(); ++i) {
+    Frame frame = Data(i, payloads[i].size());
+    if (payloads[i].empty()) frame.type = FrameType::kAck;
+    lanes_[0]->Send(frame, payloads[i].data());
+    Frame ack;
+    ack.seq = i;
+    lanes_[1]->Send(ack, nullptr);
+  }
+  Pump([&] {
+    return sinks_[1].frames.size() == payloads.size() &&
+           sinks_[0].frames.size() == payloads.size();
+  });
+  for (size_t i = 0; i < payloads.size(); ++i) {
+    ASSERT_EQ(sinks_[1].frames[i].seq, i);
+    ASSERT_EQ(sinks_[0].frames[i].seq, i);
+    if (payloads[i].empty()) continue;
+    ASSERT_TRUE(sinks_[1].payloads[i] == payloads[i]) << i;
+  }
+  EXPECT_EQ(lanes_[0]->queued_bytes(), 0);
+  EXPECT_EQ(lanes_[0]->counters().bytes_sent,
+            lanes_[1]->counters().bytes_received);
+}
+
+TEST_F(LanePairTest, BytesInAnyPiecesMakeTheSameFrames) {
+  // The peer is a plain socket that writes as it likes.
+  std::string wire;
+  for (uint32_t i = 0; i < 50; ++i) {
+    const uint32_t bytes = random_() % 200;
+    Frame frame = Data(i, bytes);
+    if (bytes == 0) frame.type = FrameType::kAck;
+    uint8_t head[kFrameBytes];
+    EncodeFrame(frame, head);
+    wire.append(reinterpret_cast<char*>(head), kFrameBytes);
+    wire.append(bytes, static_cast<char>(i));
+  }
+  for (size_t at = 0; at < wire.size();) {
+    const size_t part = std::min<size_t>(wire.size() - at, 1 + random_() % 90);
+    ASSERT_EQ(send(fds_[1], wire.data() + at, part, 0), part);
+    at += part;
+    poller_->Poll();
+  }
+  Pump([&] { return sinks_[0].frames.size() == 50; });
+  for (uint32_t i = 0; i < 50; ++i)
+    for (char c : sinks_[0].payloads[i]) ASSERT_EQ(c, static_cast<char>(i));
+  close(fds_[1]);
+}
+
+TEST_F(LanePairTest, GarbageTakesTheLaneDownOnce) {
+  for (int i = 0; i < 1000; ++i) {
+    char byte = random_();
+    if (i < 2) byte = 0;  // not the magic
+    (void)!send(fds_[1], &byte, 1, MSG_NOSIGNAL);
+  }
+  Pump([&] { return sinks_[0].downs > 0; });
+  poller_->Poll();
+  EXPECT_EQ(sinks_[0].downs, 1);
+  EXPECT_EQ(sinks_[0].down.code(), Code::kDataLoss);
+  lanes_[0]->Send(Frame(), nullptr);  // does nothing
+  poller_->Flush();
+  close(fds_[1]);
+}
+
+TEST_F(LanePairTest, ASinkThatRefusesTakesTheLaneDown) {
+  Open(1);
+  sinks_[1].refuse_heads = true;
+  const std::string payload(100, 'x');
+  lanes_[0]->Send(Data(1, 100), payload.data());
+  Pump([&] { return sinks_[1].downs == 1; });
+  EXPECT_EQ(sinks_[1].down.message(), "refused by the test");
+}
+
+TEST_F(LanePairTest, ForgottenMemoryIsNeitherReadNorWritten) {
+  Open(1);
+  // Too much for the socket's buffers, so that frames are cut in half.
+  auto payload = std::make_unique<std::string>(16 << 20, 'p');
+  lanes_[0]->Send(Data(1, payload->size()), payload->data());
+  lanes_[0]->Send(Data(2, payload->size()), payload->data());
+  poller_->Flush();
+  lanes_[0]->Forget(1);
+  lanes_[0]->Forget(2);
+  payload.reset();  // a later read would be seen by AddressSanitizer
+  Frame last;
+  last.seq = 9;
+  lanes_[0]->Send(last, nullptr);
+  Pump([&] {
+    return !sinks_[1].frames.empty() && sinks_[1].frames.back().seq == 9;
+  });
+  ASSERT_EQ(sinks_[1].frames.size(), 2);  // frame 1 filled with zeros, and 9
+  EXPECT_EQ(sinks_[1].payloads[1].back(), '\0');
+
+  // The receiving side: half-way through, its target goes away.
+  std::string other(16 << 20, 'q');
+  lanes_[0]->Send(Data(5, other.size()), other.data());
+  Pump([&] { return sinks_[1].payloads.count(5) > 0; });
+  lanes_[1]->Forget(5);
+  sinks_[1].payloads[5] = std::string(16 << 20, 'k');
+  lanes_[0]->Send(last, nullptr);
+  const size_t before = sinks_[1].frames.size();
+  Pump([&] { return sinks_[1].frames.size() > before; });
+  EXPECT_EQ(sinks_[1].frames.back().seq, 9);  // no OnFrame for what was cut
+  EXPECT_EQ(sinks_[1].payloads[5], std::string(16 << 20, 'k'));
+}
+
+TEST_F(LanePairTest, WhatWasSentBeforeClosingArrivesInSpiteOfUnreadInput) {
+  Open(1);
+  // Input that side 0 never reads would make the kernel reset the connection.
+  const std::string unread(1 << 16, 'u');
+  lanes_[1]->Send(Data(1, unread.size()), unread.data());
+  poller_->Flush();
+  for (uint32_t i = 0; i < 100; ++i) {
+    Frame frame;
+    frame.seq = i;
+    lanes_[0]->Send(frame, nullptr);
+  }
+  lanes_[0].reset();
+  Pump([&] { return sinks_[1].downs == 1; });
+  EXPECT_EQ(sinks_[1].frames.size(), 100);
+}
+
+class AcceptorTest : public testing::Test, public HelloSink {
+ protected:
+  AcceptorTest() {
+    poller_ = std::move(Poller::Create(&clock_)).value();
+    acceptor_ = std::make_unique<Acceptor>(&rails_, 30, poller_.get(), &clock_,
+                                           &log_, this);
+    address_ = *acceptor_->Open(0);
+  }
+  ~AcceptorTest() override {
+    for (int fd : taken_) close(fd);
+  }
+  bool OnHello(int, int fd, const std::string&, const Hello& hello) override {
+    if (!known_) {
+      close(fd);
+      return false;
+    }
+    taken_.push_back(fd);
+    hellos_.push_back(hello);
+    if (answer_ != nullptr) {
+      const std::string bytes = EncodeWelcome(*answer_);
+      EXPECT_EQ(send(fd, bytes.data(), bytes.size(), 0), bytes.size());
+    }
+    return true;
+  }
+  int Connect() {
+    const int fd = socket(AF_INET, SOCK_STREAM, 0);
+    EXPECT_EQ(connect(fd, (sockaddr*)&address_, sizeof(sockaddr_in)), 0);
+    return fd;
+  }
+  void Pump(const std::function<bool()>& done) {
+    for (int i = 0; i < 1'000'000; ++i) {
+      poller_->Poll();
+      poller_->Flush();
+      if (done()) return;
+    }
+    FAIL() << "nothing more came";
+  }
+  std::unique_ptr<Dialer> Dial(std::vector<Dialer::Target> targets) {
+    auto dialer = std::make_unique<Dialer>(
+        &rails_, std::move(targets),
+        [](int) -> StatusOr<Hello> {
+          Hello hello;
+          hello.nonce = 42;
+          hello.address = "somewhere";
+          return hello;
+        },
+        30, poller_.get());
+    dialer->Start();
+    return dialer;
+  }
+
+  FakeClock clock_;
+  CountingLog log_;
+  std::vector<Rail> rails_ = {Loopback()};
+  std::unique_ptr<Poller> poller_;
+  std::unique_ptr<Acceptor> acceptor_;
+  sockaddr_storage address_;
+  bool known_ = true;
+  const Welcome* answer_ = nullptr;
+  std::vector<int> taken_;
+  std::vector<Hello> hellos_;
+};
+
+TEST_F(AcceptorTest, HelloInPiecesIsDelivered) {
+  Hello hello;
+  hello.nonce = 7;
+  hello.address = std::string(500, 'a');
+  const int fd = Connect();
+  const std::string bytes = EncodeHello(hello) + "frames follow";
+  for (char c : bytes) {
+    ASSERT_EQ(send(fd, &c, 1, 0), 1);
+    poller_->Poll();
+  }
+  Pump([&] { return !hellos_.empty(); });
+  EXPECT_EQ(hellos_[0].nonce, 7);
+  EXPECT_EQ(hellos_[0].address, hello.address);
+  // The socket stands right behind the hello.
+  std::string rest;
+  char byte;
+  Pump([&] {
+    while (recv(taken_[0], &byte, 1, 0) == 1) rest += byte;
+    return rest.size() >= 13;
+  });
+  EXPECT_EQ(rest, "frames follow");
+  EXPECT_TRUE(log_.lines.empty());
+  close(fd);
+}
+
+TEST_F(AcceptorTest, GarbageIsTurnedAwayAndLoggedOnce) {
+  std::mt19937 random(std::random_device{}());
+  for (int i = 0; i < 200; ++i) {
+    const int fd = Connect();
+    std::string bytes(random() % 300, '\0');
+    for (char& c : bytes) c = random();
+    (void)!send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    poller_->Poll();
+    close(fd);
+    poller_->Poll();
+  }
+  Pump([&] {
+    acceptor_->Expire();
+    return acceptor_->pending() == 0;
+  });
+  EXPECT_TRUE(hellos_.empty());
+  EXPECT_EQ(log_.lines.size(), 1);
+}
+
+TEST_F(AcceptorTest, ASlowLorisGoesAfterTheTimeoutAndBlocksNobody) {
+  std::vector<int> slow;
+  for (int i = 0; i < 50; ++i) {
+    slow.push_back(Connect());
+    ASSERT_EQ(send(slow.back(), "I", 1, 0), 1);
+  }
+  Pump([&] { return acceptor_->pending() == 50; });
+  const int fd = Connect();
+  const std::string bytes = EncodeHello(Hello());
+  ASSERT_EQ(send(fd, bytes.data(), bytes.size(), 0), bytes.size());
+  Pump([&] { return hellos_.size() == 1; });
+  clock_.AdvanceNs(Acceptor::kHelloTimeoutNs);
+  acceptor_->Expire();
+  EXPECT_EQ(acceptor_->pending(), 0);
+  EXPECT_EQ(log_.lines.size(), 1);
+  for (int s : slow) close(s);
+  close(fd);
+}
+
+TEST_F(AcceptorTest, OnlySoManyMayBePending) {
+  std::vector<int> idle;
+  for (size_t i = 0; i < 300; ++i) {
+    idle.push_back(Connect());
+    poller_->Poll();
+    EXPECT_LE(acceptor_->pending(), Acceptor::kMaxPending);
+  }
+  for (int fd : idle) close(fd);
+}
+
+TEST_F(AcceptorTest, AStaleHandleIsTurnedAwayAndLoggedOnce) {
+  known_ = false;
+  for (int i = 0; i < 3; ++i) {
+    const int fd = Connect();
+    const std::string bytes = EncodeHello(Hello());
+    ASSERT_EQ(send(fd, bytes.data(), bytes.size(), 0), bytes.size());
+    char byte;
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    Pump([&] { return recv(fd, &byte, 1, 0) == 0; });
+    close(fd);
+  }
+  ASSERT_EQ(log_.lines.size(), 1);
+  EXPECT_THAT(log_.lines[0], HasSubstr("stale"));
+}
+
+TEST_F(AcceptorTest, DialerIsWelcomed) {
+  Welcome welcome;
+  welcome.kind = kUcxLane;
+  welcome.ucx_lane_id = 5;
+  welcome.text = std::string(1500, 'w');
+  answer_ = &welcome;
+  auto dialer = Dial({{0, address_}});
+  Pump([&] { return dialer->state() != Dialer::State::kTrying; });
+  ASSERT_EQ(dialer->state(), Dialer::State::kWelcome);
+  EXPECT_EQ(hellos_[0].nonce, 42);
+  EXPECT_EQ(hellos_[0].address, "somewhere");
+  EXPECT_EQ(dialer->welcome().ucx_lane_id, 5);
+  EXPECT_EQ(dialer->welcome().text, welcome.text);
+  close(dialer->TakeSocket());
+}
+
+TEST_F(AcceptorTest, DialerTriesTheNextPair) {
+  const Welcome welcome;
+  answer_ = &welcome;
+  // A port where nobody listens, and a family that the rail does not have.
+  sockaddr_storage dead = address_;
+  const int fd = Connect();
+  socklen_t length = sizeof(dead);
+  getsockname(fd, (sockaddr*)&dead, &length);
+  sockaddr_storage v6 = {};
+  v6.ss_family = AF_INET6;
+  auto dialer = Dial({{0, v6}, {0, dead}, {0, address_}});
+  close(fd);
+  Pump([&] { return dialer->state() != Dialer::State::kTrying; });
+  ASSERT_EQ(dialer->state(), Dialer::State::kWelcome);
+  close(dialer->TakeSocket());
+}
+
+TEST_F(AcceptorTest, DialerSaysWhyEachPairFailed) {
+  sockaddr_storage v6 = {};
+  v6.ss_family = AF_INET6;
+  known_ = false;
+  auto dialer = Dial({{0, v6}, {0, address_}});
+  Pump([&] { return dialer->state() != Dialer::State::kTrying; });
+  ASSERT_EQ(dialer->state(), Dialer::State::kFailed);
+  EXPECT_THAT(dialer->error().message(), HasSubstr("families"));
+  EXPECT_THAT(dialer->error().message(), HasSubstr("127.0.0.1:"));
+}
+
+TEST_F(AcceptorTest, ARefusalIsFinalAndSaysWhy) {
+  Welcome refusal;
+  refusal.verdict = Verdict::kPlanMismatch;
+  refusal.text = "the plans differ";
+  answer_ = &refusal;
+  auto dialer = Dial({{0, address_}, {0, address_}});
+  Pump([&] { return dialer->state() != Dialer::State::kTrying; });
+  ASSERT_EQ(dialer->state(), Dialer::State::kFailed);
+  EXPECT_TRUE(dialer->refused());
+  EXPECT_EQ(hellos_.size(), 1);
+  EXPECT_THAT(dialer->error().message(), HasSubstr("the plans differ"));
+}
+
+TEST_F(AcceptorTest, DialerSurvivesGarbageInsteadOfAWelcome) {
+  std::mt19937 random(std::random_device{}());
+  for (int i = 0; i < 50; ++i) {
+    auto dialer = Dial({{0, address_}});
+    const size_t before = taken_.size();
+    Pump([&] { return taken_.size() > before; });
+    std::string bytes(1 + random() % 200, '\0');
+    for (char& c : bytes) c = random();
+    (void)!send(taken_.back(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    shutdown(taken_.back(), SHUT_WR);
+    Pump([&] { return dialer->state() != Dialer::State::kTrying; });
+    EXPECT_EQ(dialer->state(), Dialer::State::kFailed);
+  }
+}
+
+}  // namespace
+}  // namespace ithaca
