@@ -1,0 +1,61 @@
+// What ithaca-perf was asked to do: the command line as a value.
+//
+// Immutable after ParseCommandLine.
+#ifndef ITHACA_PLUGIN_PERF_CONFIG_H_
+#define ITHACA_PLUGIN_PERF_CONFIG_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "plugin/core/status.h"
+#include "plugin/driver/options.h"
+
+namespace ithaca::perf {
+
+enum class Pattern { kAllToAll, kAllToAllv, kSendRecv, kLatency };
+enum class Verify { kAll, kFirst, kNone };
+enum class Output { kTable, kJson };
+
+struct Config {
+  std::string plugin;  // empty: libnccl-net-ithaca.so beside the program
+  int abi = 0;         // 0: the newest
+  int ranks = 0;       // 0: from the counts file, else 2
+  int rank = -1;       // -1: start all ranks here
+  std::string rendezvous;
+  int listen_fd = -1;  // rank 0 of a launcher: listens here already
+
+  Pattern pattern = Pattern::kAllToAll;
+  std::vector<size_t> bytes = {0, 1, 4 << 10, 128 << 10, 1 << 20, 16 << 20};
+  std::string counts_file;
+  std::string exchange = "seq_to_heads";  // which of a plan's two
+  int iters = 20;
+  int warmup = 2;
+  int round_trips = 100;  // per iteration of the latency pattern
+  Verify verify = Verify::kAll;
+  Output output = Output::kTable;
+  bool verbose = false;
+  int64_t timeout_ms = 60'000;
+  driver::CommunicatorOptions driver;
+
+  bool help = false;
+};
+
+// Error: kInvalidArgument with what is wrong and what would be right.
+StatusOr<Config> ParseCommandLine(int argc, char* const* argv);
+
+// "17", "4K", "1M", "2G", "4KiB": powers of 1024.
+StatusOr<size_t> ParseBytes(const std::string& text);
+// "0,1,4K" or "1K:16M:4" (begin, end, factor), in any mixture.
+StatusOr<std::vector<size_t>> ParseByteList(const std::string& text);
+// "0 B", "4 KiB", "1.5 MiB".
+std::string FormatBytes(size_t bytes);
+
+const char* PatternName(Pattern pattern);
+// What --help prints.
+std::string HelpText();
+
+}  // namespace ithaca::perf
+
+#endif  // ITHACA_PLUGIN_PERF_CONFIG_H_

@@ -1,0 +1,134 @@
+#include "plugin/perf/report.h"
+
+namespace ithaca::perf {
+namespace {
+
+constexpr int kFormat = 1;  // of the JSON document; rises when a field changes
+
+const char* VerifyName(Verify verify) {
+  switch (verify) {
+    case Verify::kAll:
+      return "all";
+    case Verify::kFirst:
+      return "first";
+    case Verify::kNone:
+      return "none";
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string FormatTime(double ns) {
+  char text[32];
+  if (ns < 1e6) {
+    snprintf(text, sizeof(text), "%.1f us", ns / 1e3);
+  } else if (ns < 1e9) {
+    snprintf(text, sizeof(text), "%.2f ms", ns / 1e6);
+  } else {
+    snprintf(text, sizeof(text), "%.3f s", ns / 1e9);
+  }
+  return text;
+}
+
+void Report::Begin(const Setup& setup) {
+  if (config_.output == Output::kTable) {
+    BeginTable(setup);
+    return;
+  }
+  const driver::CommunicatorOptions& o = config_.driver;
+  document_ = {{"tool", "ithaca-perf"},
+               {"format", kFormat},
+               {"plugin",
+                {{"name", setup.plugin_name},
+                 {"path", setup.plugin_path},
+                 {"abi", setup.abi},
+                 {"abi_versions", setup.abi_versions},
+                 {"device", setup.device},
+                 {"device_mbps", setup.device_mbps}}},
+               {"run",
+                {{"pattern", PatternName(config_.pattern)},
+                 {"ranks", setup.ranks},
+                 {"iterations", config_.iters},
+                 {"warmup", config_.warmup},
+                 {"channels", o.channels},
+                 {"chunk_bytes", o.chunk_bytes},
+                 {"pipeline_depth", o.pipeline_depth},
+                 {"ll_threshold_bytes", o.ll_threshold_bytes},
+                 {"user_buffers", o.user_buffers},
+                 {"verify", VerifyName(config_.verify)},
+                 {"connect_ms", setup.connect_ms}}},
+               {"results", nlohmann::ordered_json::array()}};
+}
+
+void Report::BeginTable(const Setup& setup) {
+  const driver::CommunicatorOptions& o = config_.driver;
+  fprintf(out_, "plugin %s, net ABI v%d, device %s (%d Mbit/s), %s\n",
+          setup.plugin_name.c_str(), setup.abi, setup.device.c_str(),
+          setup.device_mbps, setup.plugin_path.c_str());
+  fprintf(out_,
+          "%s, %d ranks, %d channels, chunk %s, %s buffers, connected in "
+          "%.0f ms\n",
+          PatternName(config_.pattern), setup.ranks, o.channels,
+          FormatBytes(o.chunk_bytes).c_str(),
+          o.user_buffers ? "users'" : "staging", setup.connect_ms);
+  const char* what = config_.pattern == Pattern::kAllToAllv ? "total" : "bytes";
+  fprintf(out_, "%10s %10s %10s %10s %9s %9s %9s %9s  %s\n", what,
+          config_.pattern == Pattern::kLatency ? "half trip" : "time", "min",
+          "max", "GB/s/rank", "CPU s/GB", "copies", "messages", "checked");
+  fflush(out_);
+}
+
+void Report::Add(size_t bytes, const Summary& s) {
+  if (config_.output == Output::kTable) {
+    AddRow(bytes, s);
+    return;
+  }
+  const bool latency = config_.pattern == Pattern::kLatency;
+  document_["results"].push_back(
+      {{"bytes", bytes},
+       {"iterations", s.iterations},
+       {"median_us", s.median_ns / 1e3},
+       {"min_us", s.min_ns / 1e3},
+       {"max_us", s.max_ns / 1e3},
+       {"gigabytes_per_second_per_rank",
+        latency ? nlohmann::ordered_json() : s.gigabytes_per_second},
+       {"cpu_seconds_per_gigabyte", s.cpu_seconds_per_gigabyte},
+       {"system_seconds_per_gigabyte", s.system_seconds_per_gigabyte},
+       {"copy_seconds_per_gigabyte", s.copy_seconds_per_gigabyte},
+       {"payload_bytes", s.payload_bytes},
+       {"wire_bytes", s.wire_bytes},
+       {"messages", s.messages},
+       {"checked_bytes", s.checked_bytes}});
+}
+
+void Report::AddRow(size_t bytes, const Summary& s) {
+  auto figure = [&s](double value) {
+    char text[32];
+    snprintf(text, sizeof(text), "%.3g", value);
+    return s.payload_bytes == 0 ? std::string("-") : std::string(text);
+  };
+  // One message at a time says nothing about a rate.
+  const bool latency = config_.pattern == Pattern::kLatency;
+  const std::string checked =
+      s.checked_bytes == 0 && config_.verify == Verify::kNone
+          ? "not checked"
+          : FormatBytes(s.checked_bytes);
+  fprintf(out_, "%10s %10s %10s %10s %9s %9s %9s %9llu  %s\n",
+          FormatBytes(bytes).c_str(), FormatTime(s.median_ns).c_str(),
+          FormatTime(s.min_ns).c_str(), FormatTime(s.max_ns).c_str(),
+          latency ? "-" : figure(s.gigabytes_per_second).c_str(),
+          figure(s.cpu_seconds_per_gigabyte).c_str(),
+          figure(s.copy_seconds_per_gigabyte).c_str(),
+          static_cast<unsigned long long>(s.messages / s.iterations),
+          checked.c_str());
+  fflush(out_);
+}
+
+void Report::End() {
+  if (config_.output == Output::kTable) return;
+  fprintf(out_, "%s\n", document_.dump(2).c_str());
+  fflush(out_);
+}
+
+}  // namespace ithaca::perf
