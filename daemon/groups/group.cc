@@ -424,7 +424,7 @@ std::string Group::Situation() const {
 
 void Group::Tick(Millis now, Counters* counters, Effects* effects) {
   board_.Tick(now, Situation(), effects);
-  for (uint32_t i = 0; i < slots_.size(); ++i) {
+  for (uint32_t i = 0; i < slots_.size() && !effects->dirty.full(); ++i) {
     const Slot& slot = slots_[i];
     if (slot.detach_deadline.has_value() && *slot.detach_deadline <= now) {
       Remove(i,

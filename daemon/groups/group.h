@@ -92,7 +92,7 @@ class Group {
   void CancelWaiter(WaiterId waiter) { board_.CancelWaiter(waiter); }
   // Ends every stream and wait. The group must be dropped afterwards.
   void Delete(const std::string& why, Effects* effects);
-  // Does what is due.
+  // Does what is due, until the effects are full.
   void Tick(Millis now, Counters* counters, Effects* effects);
   // When Tick has something to do; none: not until something else happens.
   std::optional<Millis> NextDeadline() const;

@@ -276,7 +276,8 @@ void GroupMachine::Schedule(const Group& group) {
 }
 
 void GroupMachine::Tick(Millis now, Effects* effects) {
-  while (!due_.empty() && due_.begin()->first <= now) {
+  while (!due_.empty() && due_.begin()->first <= now &&
+         !effects->dirty.full()) {
     const std::string id = due_.begin()->second;
     Group& group = *groups_.at(id);
     group.Tick(now, &counters_, effects);
@@ -299,9 +300,22 @@ bool GroupMachine::Restore(std::unique_ptr<Group> group) {
   return groups_.emplace(id, std::move(group)).second;
 }
 
-Group* GroupMachine::MutableGroupForRestore(const std::string& group_id) {
+bool GroupMachine::Attach(const std::string& group_id,
+                          const std::string& member_id, uint64_t incarnation,
+                          StreamId stream) {
   const auto found = groups_.find(group_id);
-  return found == groups_.end() ? nullptr : found->second.get();
+  if (found == groups_.end()) return false;
+  const bool attached = found->second->Attach(member_id, incarnation, stream);
+  Schedule(*found->second);
+  return attached;
+}
+
+void GroupMachine::SetDetachDeadline(const std::string& group_id, uint32_t slot,
+                                     Millis deadline) {
+  const auto found = groups_.find(group_id);
+  if (found == groups_.end()) return;
+  found->second->SetDetachDeadline(slot, deadline);
+  Schedule(*found->second);
 }
 
 const Group* GroupMachine::Peek(const std::string& group_id) const {

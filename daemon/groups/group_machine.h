@@ -60,13 +60,20 @@ class GroupMachine {
   std::vector<const Group*> List(const Caller& caller, const std::string& after,
                                  size_t limit) const;
 
-  // Does what is due, and says when there is more to do; none: not by itself.
+  // Does what is due, until the effects are full.
   void Tick(Millis now, Effects* effects);
+  // When there is more to do; none: not by itself.
   std::optional<Millis> NextDeadline() const;
 
   // Restoring, before any command. False: there is a group of that name.
   bool Restore(std::unique_ptr<Group> group);
-  Group* MutableGroupForRestore(const std::string& group_id);
+  void SetCountersForRestore(const Counters& counters) { counters_ = counters; }
+  // A detached member has a stream after all. False: there is no such life.
+  bool Attach(const std::string& group_id, const std::string& member_id,
+              uint64_t incarnation, StreamId stream);
+  // Changes when a detached member is lost; nothing for other slots.
+  void SetDetachDeadline(const std::string& group_id, uint32_t slot,
+                         Millis deadline);
 
   const Counters& counters() const { return counters_; }
   // By name; nullptr: none.

@@ -348,6 +348,26 @@ TEST_F(GroupMachineTest, FormationTimesOutAndNamesWhoIsMissing) {
   EXPECT_EQ(machine_.NextDeadline(), 1000 + 900'000);
 }
 
+// A transaction of the store is bounded, so what is due at once is done in
+// steps.
+TEST_F(GroupMachineTest, WhatIsDueAtOnceIsDoneInBoundedSteps) {
+  Create("g", 500);
+  for (int i = 0; i < 499; ++i) {
+    Join("m" + std::to_string(i), 1 + static_cast<StreamId>(i));
+    Take();
+  }
+  now_ += limits_.default_formation_timeout_ms;
+  size_t ended = 0;
+  while (machine_.NextDeadline() <= now_) {
+    machine_.Tick(now_, &effects_);
+    const Effects step = Take();
+    EXPECT_LE(step.dirty.size(), 70u);
+    ASSERT_FALSE(step.ended.empty());
+    ended += step.ended.size();
+  }
+  EXPECT_EQ(ended, 499u);
+}
+
 TEST_F(GroupMachineTest, ACompleteGroupWaitsForNothing) {
   Create("g", 2);
   Join("a", 1);

@@ -140,6 +140,9 @@ struct Dirty {
 
   bool empty() const;
   size_t size() const;
+  // Whether it must be written before anything is added: a transaction is
+  // bounded, and cannot both delete a prefix and write below it.
+  bool full() const;
 };
 
 // What the world must be told, after the dirty parts are durable and not

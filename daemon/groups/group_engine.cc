@@ -1,0 +1,194 @@
+#include "daemon/groups/group_engine.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "daemon/groups/records.h"
+
+namespace ithaca::groups {
+namespace {
+
+// How long to wait before the store is read again after it could not be.
+constexpr Millis kReloadEveryMs = 1000;
+// A member whose loss could not be written is lost this long after the next
+// reading.
+constexpr Millis kRetryLossMs = 1000;
+
+Refusal StoreFailed(const absl::Status& status) {
+  return Refusal{
+      absl::StatusCode::kUnavailable,
+      "STORE_FAILED",
+      absl::StrCat("the daemon cannot record the change, and made none: ",
+                   status.message()),
+      "call again when that is repaired",
+      {}};
+}
+
+Refusal Stopped() {
+  return Refusal{absl::StatusCode::kUnavailable,
+                 "DRAINING",
+                 "the daemon is shutting down",
+                 "call again when it is back; groups and epochs are kept",
+                 {}};
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<GroupEngine>> GroupEngine::Start(
+    Options options) {
+  std::unique_ptr<GroupEngine> engine(new GroupEngine(std::move(options)));
+  if (absl::Status status = engine->Load(); !status.ok()) return status;
+  engine->thread_ = std::thread([raw = engine.get()] { raw->Loop(); });
+  return engine;
+}
+
+GroupEngine::~GroupEngine() { Stop(); }
+
+absl::Status GroupEngine::Load() {
+  auto loaded = LoadGroups(*options_.store, options_.limits, options_.clock());
+  if (!loaded.ok()) return loaded.status();
+  machine_ = std::move(loaded->machine);
+  counters_revision_ = loaded->counters_revision;
+  return absl::OkStatus();
+}
+
+void GroupEngine::Post(Work work, Answer answer) {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (!stopping_) {
+      queue_.push_back({std::move(work), std::move(answer)});
+      wake_.notify_one();
+      return;
+    }
+  }
+  answer(Stopped());
+}
+
+void GroupEngine::Stop() {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    stopping_ = true;
+    wake_.notify_one();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+// Empty: nothing was posted, but something is due.
+std::deque<GroupEngine::Command> GroupEngine::WaitForCommands() {
+  std::optional<Millis> due = machine_ != nullptr
+                                  ? machine_->NextDeadline()
+                                  : std::optional<Millis>(next_reload_);
+  std::unique_lock<std::mutex> lock(mutex_);
+  const auto ready = [this] { return stopping_ || !queue_.empty(); };
+  if (due.has_value()) {
+    const Millis wait = std::max<Millis>(0, *due - options_.clock());
+    wake_.wait_for(lock, std::chrono::milliseconds(wait), ready);
+  } else {
+    wake_.wait(lock, ready);
+  }
+  return std::exchange(queue_, {});
+}
+
+void GroupEngine::Loop() {
+  for (;;) {
+    std::deque<Command> commands = WaitForCommands();
+    if (commands.empty()) {
+      std::lock_guard<std::mutex> lock(mutex_);
+      if (stopping_ && queue_.empty()) return;
+    }
+    if (machine_ == nullptr) TryReload();
+    Tick();
+    RunAll(std::move(commands));
+  }
+}
+
+void GroupEngine::Tick() {
+  if (machine_ == nullptr) return;
+  Batch batch;
+  machine_->Tick(options_.clock(), &batch.effects);
+  Commit(&batch);
+}
+
+void GroupEngine::RunAll(std::deque<Command> commands) {
+  Batch batch;
+  for (Command& command : commands) {
+    if (machine_ == nullptr) {
+      command.answer(broken_);
+      continue;
+    }
+    Turn turn{*machine_, *options_.store, options_.clock(), batch.effects,
+              batch.plans};
+    command.work(turn);
+    batch.answers.push_back(std::move(command.answer));
+    if (batch.effects.dirty.full()) Commit(&batch);
+  }
+  Commit(&batch);
+}
+
+void GroupEngine::Commit(Batch* batch) {
+  Batch done = std::exchange(*batch, Batch{});
+  std::optional<Refusal> failure;
+  if (!done.effects.dirty.empty()) failure = Write(done);
+  if (failure.has_value()) {
+    WriteFailed(done, *failure);
+    return;
+  }
+  for (const Answer& answer : done.answers) answer(std::nullopt);
+  options_.listener->Deliver(done.effects);
+}
+
+std::optional<Refusal> GroupEngine::Write(const Batch& batch) {
+  const std::vector<store::Op> ops =
+      EncodeDirty(batch.effects.dirty, *machine_, batch.plans);
+  const auto result =
+      options_.store->Txn({{kCountersKey, counters_revision_}}, ops);
+  if (!result.ok()) return StoreFailed(result.status());
+  if (!result->committed) {
+    return StoreFailed(
+        absl::AbortedError("another process wrote to the store"));
+  }
+  if (batch.effects.dirty.counters) counters_revision_ = result->revision;
+  if (broken_.has_value()) options_.log("the store works again");
+  broken_.reset();
+  return std::nullopt;
+}
+
+void GroupEngine::WriteFailed(const Batch& batch, const Refusal& why) {
+  if (!broken_.has_value()) options_.log(why.Message());
+  broken_ = why;
+  for (const Answer& answer : batch.answers) answer(why);
+  options_.listener->WriteFailed(batch.effects, why);
+  next_reload_ = 0;
+  TryReload();
+}
+
+void GroupEngine::TryReload() {
+  const Millis now = options_.clock();
+  if (now < next_reload_) return;
+  next_reload_ = now + kReloadEveryMs;
+  const std::unique_ptr<GroupMachine> old = std::move(machine_);
+  if (!Load().ok()) return;
+  CarryGraceOver(old.get());
+  options_.listener->Reattach(machine_.get());
+}
+
+// Members that were detached before keep their deadline; those that the old
+// machine had already dropped in vain are tried again soon.
+void GroupEngine::CarryGraceOver(const GroupMachine* old) {
+  if (old == nullptr) return;
+  const Millis soon = options_.clock() + kRetryLossMs;
+  for (const auto& [id, group] : machine_->groups()) {
+    const Group* before = old->Peek(id);
+    for (uint32_t i = 0; i < group->slots().size(); ++i) {
+      const Group::Slot* was = before != nullptr && i < before->slots().size()
+                                   ? &before->slots()[i]
+                                   : nullptr;
+      const bool waits = was != nullptr && was->detach_deadline.has_value();
+      machine_->SetDetachDeadline(id, i, waits ? *was->detach_deadline : soon);
+    }
+  }
+}
+
+}  // namespace ithaca::groups

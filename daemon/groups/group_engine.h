@@ -1,0 +1,126 @@
+// Runs the group machine: one thread, commands in order, and the store before
+// the world.
+//
+// Commands are posted from any thread and run one after another on the engine's
+// own. What a run of commands changed is written in one transaction; only then
+// are the commands' answers given and the effects delivered. When the write
+// fails, nothing of it was shown to anyone: the answers become refusals, the
+// machine is thrown away and read from the store again. So the store, the
+// machine and what clients were told never disagree.
+//
+// Used by GroupsService; knows nothing of gRPC. Threads: Post from any;
+// everything it calls back runs on its own thread, without a lock held. Life:
+// Start, then Stop, which runs what was posted before it; Post after Stop
+// answers with DRAINING.
+#ifndef ITHACA_DAEMON_GROUPS_GROUP_ENGINE_H_
+#define ITHACA_DAEMON_GROUPS_GROUP_ENGINE_H_
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "daemon/groups/group_machine.h"
+#include "daemon/groups/types.h"
+#include "daemon/store/store.h"
+
+namespace ithaca::groups {
+
+// Who is told. All calls come from the engine's thread.
+class EngineListener {
+ public:
+  virtual ~EngineListener() = default;
+  // What is durable now and must be told, in this order: notices, ended,
+  // answers.
+  virtual void Deliver(const Effects& effects) = 0;
+  // The write of these effects failed: nothing of it happened. Members in
+  // `lost` are gone nevertheless.
+  virtual void WriteFailed(const Effects& effects, const Refusal& why) = 0;
+  // The machine was read again, everyone detached: attach those whose stream is
+  // open (GroupMachine::Attach), and end the streams of those that it does not
+  // know.
+  virtual void Reattach(GroupMachine* machine) = 0;
+};
+
+class GroupEngine {
+ public:
+  // What a command sees and leaves behind.
+  struct Turn {
+    GroupMachine& machine;
+    store::Store& store;
+    Millis now;
+    Effects& effects;
+    // Bytes of plans that the command's group runs, by hash.
+    std::map<std::string, std::string>& plans;
+  };
+  using Work = std::function<void(Turn&)>;
+  // Called once per posted command, after its changes are durable (nothing), or
+  // when they could not be made (why).
+  using Answer = std::function<void(const std::optional<Refusal>&)>;
+
+  struct Options {
+    Limits limits;
+    // Must outlive the engine.
+    store::Store* store = nullptr;
+    EngineListener* listener = nullptr;
+    std::function<Millis()> clock;
+    // Told once per failure of the store, and once when it works again.
+    std::function<void(const std::string&)> log;
+  };
+
+  // Reads the store. Errors as LoadGroups.
+  static absl::StatusOr<std::unique_ptr<GroupEngine>> Start(Options options);
+  ~GroupEngine();
+
+  void Post(Work work, Answer answer);
+  void Stop();
+
+ private:
+  struct Command {
+    Work work;
+    Answer answer;
+  };
+  struct Batch {
+    Effects effects;
+    std::map<std::string, std::string> plans;
+    std::vector<Answer> answers;
+  };
+
+  explicit GroupEngine(Options options) : options_(std::move(options)) {}
+  absl::Status Load();
+  void Loop();
+  std::deque<Command> WaitForCommands();
+  void RunAll(std::deque<Command> commands);
+  void Tick();
+  void Commit(Batch* batch);
+  std::optional<Refusal> Write(const Batch& batch);
+  void WriteFailed(const Batch& batch, const Refusal& why);
+  void TryReload();
+  void CarryGraceOver(const GroupMachine* old);
+
+  const Options options_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<Command> queue_;  // guarded by mutex_
+  bool stopping_ = false;      // guarded by mutex_
+  std::thread thread_;
+
+  // Below: the engine's thread only (and Start, before it runs).
+  // Null: the store could not be read after a failed write.
+  std::unique_ptr<GroupMachine> machine_;
+  int64_t counters_revision_ = 0;
+  std::optional<Refusal> broken_;
+  Millis next_reload_ = 0;
+};
+
+}  // namespace ithaca::groups
+
+#endif  // ITHACA_DAEMON_GROUPS_GROUP_ENGINE_H_

@@ -1,0 +1,120 @@
+// ithaca.groups.v1.GroupsService over gRPC's callback API.
+//
+// Each handler asks the gate who calls, posts a command to the engine and
+// answers when the engine says that it is durable. No handler blocks, and no
+// stream holds a thread. Nothing is decided here: that is GroupMachine's.
+//
+// Registered by ithacad. Threads: handlers run on gRPC's; streams and waiters
+// are kept on the engine's. Life: Start; register with a server; Drain; shut
+// the server down; then destroy (the server must be gone by then).
+#ifndef ITHACA_DAEMON_GROUPS_GROUPS_SERVICE_H_
+#define ITHACA_DAEMON_GROUPS_GROUPS_SERVICE_H_
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "daemon/groups/gate.h"
+#include "daemon/groups/group_engine.h"
+#include "daemon/groups/plan_shelf.h"
+#include "daemon/groups/stream_hub.h"
+#include "ithaca/groups/v1/groups.grpc.pb.h"
+
+namespace ithaca::groups {
+
+class GroupsService final : public v1::GroupsService::CallbackService,
+                            private EngineListener {
+ public:
+  struct Options {
+    Limits limits;
+    // All must outlive the service.
+    store::Store* store = nullptr;
+    Gate* gate = nullptr;
+    PlanShelf* plans = nullptr;
+    // Monotonic milliseconds.
+    std::function<Millis()> clock;
+    // Milliseconds since 1970, for people.
+    std::function<int64_t()> wall_clock;
+    std::function<void(const std::string&)> log;
+  };
+
+  // Reads the store. Errors as LoadGroups.
+  static absl::StatusOr<std::unique_ptr<GroupsService>> Start(Options options);
+  ~GroupsService() override;
+
+  // Refuses what comes, and ends every stream and wait with DRAINING. Members
+  // stay members: they resume when the daemon is back. Returns at once.
+  void Drain();
+
+  grpc::ServerUnaryReactor* CreateGroup(
+      grpc::CallbackServerContext* context,
+      const v1::CreateGroupRequest* request,
+      v1::CreateGroupResponse* response) override;
+  grpc::ServerWriteReactor<v1::JoinGroupResponse>* JoinGroup(
+      grpc::CallbackServerContext* context,
+      const v1::JoinGroupRequest* request) override;
+  grpc::ServerUnaryReactor* LeaveGroup(
+      grpc::CallbackServerContext* context,
+      const v1::LeaveGroupRequest* request,
+      v1::LeaveGroupResponse* response) override;
+  grpc::ServerUnaryReactor* PublishBlob(
+      grpc::CallbackServerContext* context,
+      const v1::PublishBlobRequest* request,
+      v1::PublishBlobResponse* response) override;
+  grpc::ServerUnaryReactor* GetBlob(grpc::CallbackServerContext* context,
+                                    const v1::GetBlobRequest* request,
+                                    v1::GetBlobResponse* response) override;
+  grpc::ServerUnaryReactor* GetGroup(grpc::CallbackServerContext* context,
+                                     const v1::GetGroupRequest* request,
+                                     v1::GetGroupResponse* response) override;
+  grpc::ServerUnaryReactor* ListGroups(
+      grpc::CallbackServerContext* context,
+      const v1::ListGroupsRequest* request,
+      v1::ListGroupsResponse* response) override;
+  grpc::ServerWriteReactor<v1::WatchGroupResponse>* WatchGroup(
+      grpc::CallbackServerContext* context,
+      const v1::WatchGroupRequest* request) override;
+  grpc::ServerUnaryReactor* DeleteGroup(
+      grpc::CallbackServerContext* context,
+      const v1::DeleteGroupRequest* request,
+      v1::DeleteGroupResponse* response) override;
+
+ private:
+  class BlobWait;
+  // Does the work and fills the response; a refusal refuses the call.
+  using UnaryWork =
+      std::function<std::optional<Refusal>(const Caller&, GroupEngine::Turn&)>;
+
+  explicit GroupsService(Options options) : options_(std::move(options)) {}
+
+  void Deliver(const Effects& effects) override;
+  void WriteFailed(const Effects& effects, const Refusal& why) override;
+  void Reattach(GroupMachine* machine) override { hub_.Reattach(machine); }
+
+  Result<Caller> Admit(const grpc::ServerContextBase& context,
+                       const std::string& method);
+  grpc::ServerUnaryReactor* Unary(grpc::CallbackServerContext* context,
+                                  const std::string& method, UnaryWork work);
+  template <typename Response>
+  EventStreamReactor<Response>* NewStream(StreamId id,
+                                          const std::string& group_id);
+  void StreamBehind(const std::string& group_id, StreamId id);
+  void StreamBroken(const std::string& group_id, StreamId id);
+  void DropWait(const std::string& group_id, WaiterId id);
+
+  const Options options_;
+  std::unique_ptr<GroupEngine> engine_;
+  std::atomic<bool> draining_{false};
+  std::atomic<uint64_t> last_id_{0};
+
+  // Below: the engine's thread only.
+  StreamHub hub_;
+  std::map<WaiterId, BlobWait*> waits_;
+};
+
+}  // namespace ithaca::groups
+
+#endif  // ITHACA_DAEMON_GROUPS_GROUPS_SERVICE_H_
