@@ -1,0 +1,55 @@
+// The daemon: everything that ithacad is made of, built in one place.
+//
+// Used by ithacad's main and by tests. Threads: Start, Stop and the destructor
+// from one thread. Life: serves from Start's return; Stop drains.
+#ifndef ITHACA_DAEMON_SERVER_DAEMON_H_
+#define ITHACA_DAEMON_SERVER_DAEMON_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "daemon/groups/types.h"
+#include "daemon/server/log.h"
+#include "daemon/server/method_table.h"
+
+namespace ithaca::server {
+
+struct DaemonOptions {
+  // Made if it is not there. Holds the socket, and the store unless `store` is
+  // elsewhere.
+  std::string run_dir;
+  // "sqlite:PATH"; empty: "sqlite:<run_dir>/store.db".
+  std::string store;
+  groups::Limits limits;
+  // How long calls in flight may take to end when the daemon stops, ms.
+  int64_t drain_ms = 5000;
+  // How long a peer may take to begin to speak, ms.
+  int64_t patience_ms = 5000;
+  // Must outlive the daemon.
+  Log* log = nullptr;
+  // Null: AllMethods(). Must outlive the daemon.
+  const MethodTable* methods_for_test = nullptr;
+};
+
+class Daemon {
+ public:
+  // Errors say what to do: FAILED_PRECONDITION (run directory, store),
+  // ALREADY_EXISTS (another ithacad), INVALID_ARGUMENT (options), and the
+  // store's.
+  static absl::StatusOr<std::unique_ptr<Daemon>> Start(
+      const DaemonOptions& options);
+  virtual ~Daemon() = default;
+
+  // Health says NOT_SERVING, no new connection is taken, streams and waits end
+  // with UNAVAILABLE, calls in flight may finish; then everything closes.
+  // Members of groups stay members, and resume when the daemon is back.
+  // Idempotent.
+  virtual void Stop() = 0;
+
+  virtual const std::string& socket_path() const = 0;
+};
+
+}  // namespace ithaca::server
+
+#endif  // ITHACA_DAEMON_SERVER_DAEMON_H_

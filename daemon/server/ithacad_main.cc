@@ -1,0 +1,117 @@
+// ithacad: the per-node daemon.
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <cstdio>
+#include <string>
+
+#include "absl/flags/flag.h"
+#include "absl/flags/parse.h"
+#include "absl/flags/usage.h"
+#include "absl/flags/usage_config.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "daemon/clients/cc/socket_path.h"
+#include "daemon/server/daemon.h"
+#include "daemon/server/log.h"
+#include "daemon/server/version.h"
+
+ABSL_FLAG(std::string, run_dir, "",
+          "Folder of the socket and, unless --store says otherwise, of the "
+          "store. Empty: "
+          "$ITHACA_RUN_DIR; else /run/ithaca for root; else "
+          "$XDG_RUNTIME_DIR/ithaca.");
+ABSL_FLAG(std::string, store, "",
+          "Where groups and epochs are kept: sqlite:PATH. Empty: "
+          "sqlite:<run_dir>/store.db. "
+          "A run directory below /run is emptied by a reboot; epochs must "
+          "outlive one if "
+          "jobs do, so give a path below /var/lib then.");
+ABSL_FLAG(absl::Duration, drain, absl::Seconds(5),
+          "How long calls in flight may take to end after SIGTERM.");
+ABSL_FLAG(absl::Duration, member_grace, absl::Seconds(30),
+          "How long members of groups may take to come back after a restart of "
+          "the daemon "
+          "before they count as lost.");
+
+namespace {
+
+constexpr char kUsage[] =
+    "The per-node daemon of Ithaca: plans sequence parallelism and coordinates "
+    "the groups "
+    "of ranks that run a plan.\n\n"
+    "It serves gRPC on <run_dir>/ithacad.sock (mode 0660; put users in the "
+    "daemon's group) "
+    "and stays in the foreground.\n"
+    "SIGTERM and SIGINT drain it: streams end with UNAVAILABLE, groups and "
+    "epochs are kept, "
+    "and members resume when it is back.\n\n"
+    "Examples:\n"
+    "  ITHACA_RUN_DIR=/tmp/ithaca-$USER ithacad &\n"
+    "  ithacad --store=sqlite:/var/lib/ithaca/store.db\n"
+    "  ithacactl status        # asks it how it is";
+
+// Waits for a signal to stop. The mask was set before any thread was made.
+int WaitForSignal(const sigset_t& signals) {
+  int signal = 0;
+  while (sigwait(&signals, &signal) != 0) {
+  }
+  return signal;
+}
+
+int Run(ithaca::server::Log* log, const sigset_t& signals) {
+  ithaca::server::DaemonOptions options;
+  options.log = log;
+  options.run_dir = absl::GetFlag(FLAGS_run_dir);
+  options.store = absl::GetFlag(FLAGS_store);
+  options.drain_ms = absl::ToInt64Milliseconds(absl::GetFlag(FLAGS_drain));
+  options.limits.detach_grace_ms =
+      absl::ToInt64Milliseconds(absl::GetFlag(FLAGS_member_grace));
+  if (options.run_dir.empty()) {
+    const auto run_dir = ithaca::client::RunDirectory();
+    if (!run_dir.ok()) {
+      log->Error(std::string(run_dir.status().message()));
+      return 1;
+    }
+    options.run_dir = *run_dir;
+  }
+  auto daemon = ithaca::server::Daemon::Start(options);
+  if (!daemon.ok()) {
+    log->Error(std::string(daemon.status().message()));
+    return 1;
+  }
+  log->Info(absl::StrCat("ithacad ", ithaca::server::kVersion, " serves ",
+                         (*daemon)->socket_path()));
+  const int signal = WaitForSignal(signals);
+  log->Info(absl::StrCat("draining after signal ", signal));
+  (*daemon)->Stop();
+  log->Info("stopped");
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  absl::SetProgramUsageMessage(kUsage);
+  absl::FlagsUsageConfig config;
+  config.version_string = [] {
+    return absl::StrCat("ithacad ", ithaca::server::kVersion, "\n");
+  };
+  absl::SetFlagsUsageConfig(config);
+  const auto rest = absl::ParseCommandLine(argc, argv);
+  if (rest.size() > 1) {
+    std::fprintf(stderr,
+                 "ithacad: unexpected argument '%s'; see ithacad --help\n",
+                 rest[1]);
+    return 2;
+  }
+  ithaca::server::Log log;
+  return Run(&log, signals);
+}

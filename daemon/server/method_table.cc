@@ -1,0 +1,54 @@
+#include "daemon/server/method_table.h"
+
+namespace ithaca::server {
+namespace {
+
+constexpr char kInsteadOfTuning[] =
+    "set NCCL's variables (NCCL_P2P_NET_CHUNKSIZE and the like) for the job "
+    "instead";
+
+MethodTable Make() {
+  const MethodRule any{Access::kAnyUser, ""};
+  const MethodRule built_in{Access::kBuiltIn, ""};
+  const MethodRule no_tuning{Access::kNotServed, kInsteadOfTuning};
+  return {
+      {"/grpc.health.v1.Health/Check", built_in},
+      {"/grpc.health.v1.Health/Watch", built_in},
+      {"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+       built_in},
+
+      {"/ithaca.groups.v1.GroupsService/CreateGroup", any},
+      {"/ithaca.groups.v1.GroupsService/JoinGroup", any},
+      {"/ithaca.groups.v1.GroupsService/LeaveGroup", any},
+      {"/ithaca.groups.v1.GroupsService/PublishBlob", any},
+      {"/ithaca.groups.v1.GroupsService/GetBlob", any},
+      {"/ithaca.groups.v1.GroupsService/GetGroup", any},
+      {"/ithaca.groups.v1.GroupsService/ListGroups", any},
+      {"/ithaca.groups.v1.GroupsService/WatchGroup", any},
+      {"/ithaca.groups.v1.GroupsService/DeleteGroup", any},
+
+      {"/ithaca.planner.v1.PlannerService/Plan", any},
+      {"/ithaca.planner.v1.PlannerService/Validate", any},
+      {"/ithaca.planner.v1.PlannerService/MaxSequence", any},
+      {"/ithaca.planner.v1.PlannerService/Explain", any},
+      {"/ithaca.planner.v1.PlannerService/Replan", any},
+
+      {"/ithaca.topology.v1.TopologyService/GetTopology",
+       {Access::kNotServed, "give PlanRequest.topology yourself"}},
+
+      {"/ithaca.tuning.v1.TuningService/PushRevision", no_tuning},
+      {"/ithaca.tuning.v1.TuningService/GetRevision", no_tuning},
+      {"/ithaca.tuning.v1.TuningService/ListRevisions", no_tuning},
+      {"/ithaca.tuning.v1.TuningService/SetLabel", no_tuning},
+      {"/ithaca.tuning.v1.TuningService/ExplainRule", no_tuning},
+  };
+}
+
+}  // namespace
+
+const MethodTable& AllMethods() {
+  static const MethodTable* const table = new MethodTable(Make());
+  return *table;
+}
+
+}  // namespace ithaca::server

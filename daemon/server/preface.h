@@ -1,0 +1,23 @@
+// How every HTTP/2 client begins (RFC 9113, section 3.4): 24 fixed bytes, then
+// a SETTINGS frame. What does not begin so is not a client of ours.
+//
+// Used by FrontDoor. Threads: pure function.
+#ifndef ITHACA_DAEMON_SERVER_PREFACE_H_
+#define ITHACA_DAEMON_SERVER_PREFACE_H_
+
+#include <cstddef>
+#include <string_view>
+
+namespace ithaca::server {
+
+// The preface and the head of the first frame.
+inline constexpr size_t kPrefaceBytes = 24 + 9;
+
+enum class Preface { kIncomplete, kGood, kBad };
+
+// Judges the first bytes of a connection, of which kPrefaceBytes are enough.
+Preface JudgePreface(std::string_view bytes);
+
+}  // namespace ithaca::server
+
+#endif  // ITHACA_DAEMON_SERVER_PREFACE_H_
