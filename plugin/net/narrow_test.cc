@@ -266,14 +266,15 @@ TYPED_TEST(EveryOlderVersion, PassesErrorsThrough) {
 
 // --- Properties ------------------------------------------------------------
 
-#define ITHACA_TEST_PROPERTIES(X)                                      \
-  X(name)                                                              \
-  X(pciPath)                                                           \
-  X(guid)                                                              \
-  X(ptrSupport)                                                        \
-  X(regIsGlobal) X(forceFlush) X(speed) X(port) X(latency) X(maxComms) \
-      X(maxRecvs) X(netDeviceType) X(netDeviceVersion) X(maxP2pBytes)  \
-          X(maxCollBytes) X(maxMultiRequestSize)
+#define ITHACA_TEST_PROPERTIES(X)                                         \
+  X(name)                                                                 \
+  X(pciPath)                                                              \
+  X(guid)                                                                 \
+  X(ptrSupport)                                                           \
+  X(regIsGlobal)                                                          \
+  X(forceFlush) X(speed) X(port) X(latency) X(maxComms) X(maxRecvs)       \
+      X(netDeviceType) X(netDeviceVersion) X(maxP2pBytes) X(maxCollBytes) \
+          X(maxMultiRequestSize)
 
 #define DEFINE_HAS(field)                  \
   template <typename T, typename = void>   \
