@@ -313,7 +313,7 @@ TEST_P(Data, PipelinesLikeTheProxy) {
       const char* slot = &recv_slots[received % kSteps * kSlot];
       EXPECT_EQ(recvs[received]->sizes[0], static_cast<int>(sizes[received]));
       const std::vector<char> bytes = Pattern(sizes[received], received);
-      EXPECT_EQ(std::memcmp(slot, bytes.data(), bytes.size()), 0) << received;
+      EXPECT_TRUE(std::equal(bytes.begin(), bytes.end(), slot)) << received;
       ++received;
     }
     return received == kMessages || HasFailure();

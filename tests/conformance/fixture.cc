@@ -287,7 +287,7 @@ void Conformance::ExpectDelivers(const Link& link, size_t bytes,
   Wait({recv, send});
   if (HasFatalFailure()) return;
   EXPECT_EQ(recv->sizes[0], static_cast<int>(bytes));
-  EXPECT_EQ(std::memcmp(received.data(), sent.data(), bytes), 0);
+  EXPECT_TRUE(std::equal(sent.begin(), sent.end(), received.begin()));
   for (size_t i = bytes; i < received.size(); ++i)
     ASSERT_EQ(received[i], '\x5A') << "written past the end, at " << i;
   Deregister(link.send, send_mr);
