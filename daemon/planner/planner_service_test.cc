@@ -55,6 +55,20 @@ TEST_F(PlannerServiceTest, NonsenseIsInvalidArgumentWithTheField) {
   EXPECT_THAT(status.error_message(), StartsWith("model: missing"));
 }
 
+TEST_F(PlannerServiceTest, APlanTooLargeForAMessageIsRefusedWithTheRemedy) {
+  v1::PlanRequest request = Request();
+  request.mutable_constraints()->set_ranks(65536);
+  request.mutable_constraints()->set_data_parallel_degree(8192);
+  v1::PlanResponse response;
+  const grpc::Status status = stub_->Plan(&context_, request, &response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_THAT(status.error_message(), HasSubstr("DETAIL_SUMMARY"));
+  request.set_detail(v1::DETAIL_SUMMARY);
+  grpc::ClientContext summary_context;
+  ASSERT_TRUE(stub_->Plan(&summary_context, request, &response).ok());
+  EXPECT_EQ(response.plans_size(), 1);
+}
+
 TEST_F(PlannerServiceTest, ValidatesAPlan) {
   v1::ValidateRequest request;
   *request.mutable_plan() = MakePlan(Request())->plans(0);

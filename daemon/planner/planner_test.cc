@@ -226,6 +226,13 @@ TEST(MakePlan, RefusesMoreRanksThanHeads) {
   EXPECT_THAT(rejection.reason(), HasSubstr("32 ranks."));
 }
 
+TEST(MakePlan, SaysWhatRingWouldMakeOfTooManyRanks) {
+  const v1::PlanResponse response = Answer(Ask(32, 8, 128, 4096, 64));
+  ASSERT_EQ(response.rejected_size(), 3);
+  EXPECT_EQ(response.rejected(2).family(), v1::FAMILY_ULYSSES_RING);
+  EXPECT_THAT(response.rejected(2).reason(), HasSubstr("would be 32 x 2."));
+}
+
 TEST(MakePlan, RefusesWithTheNearestLegalChoice) {
   EXPECT_EQ(RejectionOf(Ask(32, 8, 128, 5, 8)).code(),
             v1::REJECTION_CODE_MORE_RANKS_THAN_TOKENS);

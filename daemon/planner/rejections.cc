@@ -83,16 +83,30 @@ Obstacle WhyNotUlysses(const Case& c, uint32_t degree, v1::Family family) {
              : KvHeadsDoNotDivide(c, degree, "cannot be copied evenly to");
 }
 
-Obstacle NotPlannedYet(v1::Family family) {
-  return {v1::REJECTION_CODE_NOT_PLANNED_YET,
-          family == v1::FAMILY_RING ? "Ring attention is not planned yet."
-                                    : "Ulysses x ring is not planned yet."};
+// "32 x 2" for 64 ranks and 32 heads: the largest Ulysses degree that divides
+// the ranks.
+std::string RingSplit(const Case& c, uint32_t ranks) {
+  uint32_t ulysses = std::min(ranks, c.query_heads);
+  while (ranks % ulysses != 0) --ulysses;
+  return absl::StrCat(ulysses, " x ", ranks / ulysses);
 }
 
-void RejectUnplanned(const std::optional<v1::Constraints>& nearest,
+Obstacle NotPlannedYet(const Case& c, uint32_t ranks, v1::Family family) {
+  return {v1::REJECTION_CODE_NOT_PLANNED_YET,
+          family == v1::FAMILY_RING
+              ? "Ring attention is not planned yet."
+              : absl::StrCat(
+                    "Ulysses x ring is not planned yet; the split would be ",
+                    RingSplit(c, ranks), ".")};
+}
+
+void RejectUnplanned(const Case& c, const v1::Constraints& constraints,
                      v1::PlanResponse& response) {
+  const std::optional<v1::Constraints> nearest = NearestLegal(c, constraints);
+  const uint32_t replicas = std::max(1u, constraints.data_parallel_degree());
+  const uint32_t ranks = std::max(1u, constraints.ranks() / replicas);
   for (v1::Family family : kUnplannedFamilies) {
-    Add(family, NotPlannedYet(family), nearest, response);
+    Add(family, NotPlannedYet(c, ranks, family), nearest, response);
   }
 }
 
@@ -100,9 +114,8 @@ void RejectUnplanned(const std::optional<v1::Constraints>& nearest,
 
 void RejectAll(const Case& c, const v1::Constraints& constraints,
                const Obstacle& obstacle, v1::PlanResponse& response) {
-  const std::optional<v1::Constraints> nearest = NearestLegal(c, constraints);
-  Add(v1::FAMILY_UNSPECIFIED, obstacle, nearest, response);
-  RejectUnplanned(nearest, response);
+  Add(v1::FAMILY_UNSPECIFIED, obstacle, NearestLegal(c, constraints), response);
+  RejectUnplanned(c, constraints, response);
 }
 
 void RejectOthers(const Case& c, const v1::Constraints& constraints,
@@ -118,7 +131,7 @@ void RejectOthers(const Case& c, const v1::Constraints& constraints,
         NearestLegal(c, needed ? Only(constraints, family) : constraints),
         response);
   }
-  RejectUnplanned(NearestLegal(c, constraints), response);
+  RejectUnplanned(c, constraints, response);
   if (taken != v1::FAMILY_UNSPECIFIED) return;
   std::stable_partition(response.mutable_rejected()->begin(),
                         response.mutable_rejected()->end(),
