@@ -1,32 +1,13 @@
 #include "plugin/ucx/ucx_api.h"
 
-#include <dlfcn.h>
-
-#include <cstdlib>
-
 #include "plugin/ucx/signal_guard.h"
+#include "plugin/ucx/ucx_load_guard.h"
 
 namespace ithaca {
 namespace {
 
 constexpr char kRemedy[] =
     "install libucx0 1.13 or newer, or set ITHACA_LANES=socket";
-
-// Optional: both exist since UCX 1.4, and UCX works without our calling them.
-using DisableSignals = void (*)();
-using SetGlobalOption = ucs_status_t (*)(const char* name, const char* value);
-
-// A UCX that only we use must not change how the process dies or what it
-// prints. REQUIRES: this process's UCX was loaded by the caller.
-void Quieten(void* ucs, LibraryOpener& opener) {
-  const auto disable = reinterpret_cast<DisableSignals>(
-      opener.Find(ucs, "ucs_debug_disable_signals"));
-  if (disable != nullptr) disable();
-  const auto set = reinterpret_cast<SetGlobalOption>(
-      opener.Find(ucs, "ucs_global_opts_set_value"));
-  if (set != nullptr && getenv("UCX_LOG_LEVEL") == nullptr)
-    (void)set("LOG_LEVEL", "fatal");
-}
 
 Status CheckVersion(UcxApi* api, const std::string& path) {
   unsigned major = 0, minor = 0, release = 0;
@@ -48,7 +29,7 @@ Status Bind(LibraryOpener& opener, void* library, const char* name,
 
 StatusOr<void*> OpenOne(LibraryOpener& opener, const std::string& path) {
   std::string error;
-  void* library = opener.Open(path.c_str(), &error);
+  void* library = opener.Open(path, Binding::kNow, &error);
   if (library != nullptr) return library;
   return Errorf(Code::kNotFound, "cannot open UCX (%s): %s", error.c_str(),
                 kRemedy);
@@ -56,29 +37,18 @@ StatusOr<void*> OpenOne(LibraryOpener& opener, const std::string& path) {
 
 }  // namespace
 
-bool LibraryOpener::IsOpen(const char* path) {
-  void* library = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD);
-  if (library != nullptr) dlclose(library);  // gives back the reference only
-  return library != nullptr;
-}
-
-void* LibraryOpener::Open(const char* path, std::string* error) {
-  void* library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr) {
-    const char* why = dlerror();
-    *error = why != nullptr ? why : path;
-  }
-  return library;
-}
-
-void* LibraryOpener::Find(void* library, const char* symbol) {
-  return dlsym(library, symbol);
-}
-
 StatusOr<UcxApi> LoadUcx(const UcxLibraries& libraries, LibraryOpener& opener) {
-  const bool ours = !opener.IsOpen(libraries.ucs.c_str());
+  const bool ours =
+      !opener.IsOpen(libraries.ucs) && !opener.IsOpen(libraries.ucm);
   SignalGuard guard;  // puts back what loading changes
   if (!ours) guard.Dismiss();
+  if (ours) {
+    const Status disarmed = DisarmMemoryHooks(libraries.ucm, opener);
+    if (disarmed.code() == Code::kNotFound)
+      return Errorf(Code::kNotFound, "%s: %s", disarmed.message().c_str(),
+                    kRemedy);
+    ITHACA_RETURN_IF_ERROR(disarmed);
+  }
   StatusOr<void*> ucs = OpenOne(opener, libraries.ucs);
   if (!ucs.ok()) return ucs.status();
   StatusOr<void*> ucp = OpenOne(opener, libraries.ucp);

@@ -15,6 +15,7 @@
 #include <string>
 
 #include "plugin/core/status.h"
+#include "plugin/ucx/library_opener.h"
 
 namespace ithaca {
 
@@ -55,29 +56,20 @@ struct UcxApi {
   std::string version;
 };
 
-// Opens shared libraries. Tests replace it.
-class LibraryOpener {
- public:
-  virtual ~LibraryOpener() = default;
-  // Whether `path` is in the process already.
-  virtual bool IsOpen(const char* path);
-  // Null with *error set when there is none.
-  virtual void* Open(const char* path, std::string* error);
-  virtual void* Find(void* library, const char* symbol);
-};
-
 struct UcxLibraries {
   std::string ucp = "libucp.so.0";
   std::string ucs = "libucs.so.0";
+  std::string ucm = "libucm.so.0";
 };
 
 // NOT_FOUND with the remedy when UCX is absent, too old, or lacks a function.
 //
-// When this call is what brings UCX into the process, the signal handlers and
-// the alternate signal stack that UCX installs while loading are taken out
-// again, and UCX prints fatal errors only (the others come back as a
-// Status) unless UCX_LOG_LEVEL is set. A
-// UCX that somebody else loaded keeps the settings of its owner.
+// A UCX that this call brings into the process is kept from changing it: UCX
+// would patch the code of mmap and its like under running threads, install
+// handlers for crashes and SIGHUP, and print. Here its memory hooks stay off
+// (ucx_load_guard.h), the handlers are taken out again, and it prints fatal
+// errors only, unless UCX_LOG_LEVEL is set; other errors come back as a Status.
+// A UCX that somebody else loaded keeps the settings of its owner.
 StatusOr<UcxApi> LoadUcx(const UcxLibraries& libraries = {});
 StatusOr<UcxApi> LoadUcx(const UcxLibraries& libraries, LibraryOpener& opener);
 

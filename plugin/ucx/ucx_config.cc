@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 
 #include "plugin/ucx/ucx_status.h"
@@ -63,6 +64,13 @@ std::vector<UcxSetting> RailSettings(const std::string& interface,
   return settings;
 }
 
+std::string ModifyName(const std::string& name, unsigned minor) {
+  if (minor >= 17) return name;
+  for (const char* prefix : {"TCP_", "IB_"})
+    if (name.rfind(prefix, 0) == 0) return name.substr(strlen(prefix));
+  return name;
+}
+
 StatusOr<ucp_config_t*> ReadUcxConfig(const UcxApi& api,
                                       const std::vector<UcxSetting>& settings) {
   ucp_config_t* config = nullptr;
@@ -70,10 +78,12 @@ StatusOr<ucp_config_t*> ReadUcxConfig(const UcxApi& api,
       api.ucp_config_read(kUcxEnvPrefix, nullptr, &config);
   if (read != UCS_OK)
     return UcxStatus(api, read, "UCX cannot read its configuration");
+  unsigned major = 0, minor = 0, release = 0;
+  api.ucp_get_version(&major, &minor, &release);
   for (const UcxSetting& setting : settings) {
     if (UserDecides(setting)) continue;
-    const ucs_status_t status =
-        api.ucp_config_modify(config, setting.name, setting.value.c_str());
+    const ucs_status_t status = api.ucp_config_modify(
+        config, ModifyName(setting.name, minor).c_str(), setting.value.c_str());
     if (status == UCS_OK) continue;
     api.ucp_config_release(config);
     return UcxStatus(

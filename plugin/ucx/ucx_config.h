@@ -22,7 +22,7 @@ namespace ithaca {
 inline constexpr char kUcxEnvPrefix[] = "ITHACANET";
 
 struct UcxSetting {
-  const char* name;
+  const char* name;  // without UCX_
   std::string value;
   bool fixed;         // not even ITHACANET_UCX_<NAME> changes it
   bool own_env_only;  // UCX_<NAME> does not change it
@@ -35,6 +35,10 @@ std::string RdmaDevice(const std::string& sysfs, const std::string& name);
 // REQUIRES: `rdma` is RdmaDevice()'s answer for `interface`.
 std::vector<UcxSetting> RailSettings(const std::string& interface,
                                      const std::string& rdma);
+
+// What ucp_config_modify calls `name` in UCX 1.<minor>: before 1.17 it knows
+// transports' settings without their prefix ("CONN_NB" for "TCP_CONN_NB").
+std::string ModifyName(const std::string& name, unsigned minor);
 
 // Reads UCX's configuration and applies `settings`. The caller releases it.
 StatusOr<ucp_config_t*> ReadUcxConfig(const UcxApi& api,
