@@ -129,9 +129,9 @@ absl::StatusOr<std::unique_ptr<ListeningSocket>> ListeningSocket::Bind(
     const std::string& path) {
   const absl::StatusOr<int> lock = TakeLock(path);
   if (!lock.ok()) return lock.status();
-  absl::Status status = RemoveStale(path);
-  absl::StatusOr<int> fd = status;
-  if (status.ok()) fd = BindAndListen(path);
+  const absl::Status stale = RemoveStale(path);
+  const absl::StatusOr<int> fd =
+      stale.ok() ? BindAndListen(path) : absl::StatusOr<int>(stale);
   if (!fd.ok()) {
     close(*lock);
     return fd.status();

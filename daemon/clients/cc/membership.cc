@@ -1,0 +1,362 @@
+#include "daemon/clients/cc/membership.h"
+
+#include <algorithm>
+#include <chrono>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "daemon/clients/cc/rpc_error.h"
+
+namespace ithaca::client {
+namespace {
+
+namespace v1 = groups::v1;
+
+constexpr int64_t kRetryEveryMs = 100;
+// How much longer than the daemon a call waits, so that the daemon's answer
+// arrives.
+constexpr int64_t kMarginMs = 5000;
+
+int64_t NowMs() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+google::protobuf::Duration ToDuration(int64_t ms) {
+  google::protobuf::Duration duration;
+  duration.set_seconds(ms / 1000);
+  duration.set_nanos(static_cast<int32_t>(ms % 1000) * 1'000'000);
+  return duration;
+}
+
+// Recomputes what follows from the members.
+void Settle(v1::Group* group) {
+  std::vector<bool> held(group->size(), false);
+  for (const v1::Member& member : group->members()) {
+    if (member.slot() < held.size()) held[member.slot()] = true;
+  }
+  group->clear_free_slots();
+  for (uint32_t i = 0; i < held.size(); ++i) {
+    if (!held[i]) group->add_free_slots(i);
+  }
+  group->set_state(group->free_slots_size() == 0 ? v1::GROUP_STATE_COMPLETE
+                                                 : v1::GROUP_STATE_FORMING);
+}
+
+void EraseSlot(v1::Group* group, uint32_t slot) {
+  auto* members = group->mutable_members();
+  for (int i = 0; i < members->size(); ++i) {
+    if (members->Get(i).slot() != slot) continue;
+    members->DeleteSubrange(i, 1);
+    return;
+  }
+}
+
+void PutMember(v1::Group* group, const v1::Member& member) {
+  EraseSlot(group, member.slot());
+  auto* members = group->mutable_members();
+  *members->Add() = member;
+  std::sort(members->begin(), members->end(),
+            [](const auto& a, const auto& b) { return a.slot() < b.slot(); });
+}
+
+// Lives that `now` no longer has.
+std::vector<v1::GroupEvent> LossesBetween(const v1::Group& before,
+                                          const v1::Group& now) {
+  std::set<uint64_t> alive;
+  for (const v1::Member& member : now.members())
+    alive.insert(member.incarnation());
+  std::vector<v1::GroupEvent> losses;
+  for (const v1::Member& member : before.members()) {
+    if (alive.count(member.incarnation()) != 0) continue;
+    v1::GroupEvent loss;
+    loss.set_sequence(now.sequence());
+    loss.set_type(v1::EVENT_TYPE_MEMBER_LOST);
+    loss.set_epoch(now.epoch());
+    *loss.mutable_member() = member;
+    loss.set_reason_code(now.reason_code());
+    loss.set_reason(now.reason());
+    losses.push_back(std::move(loss));
+  }
+  return losses;
+}
+
+bool IsLoss(const v1::GroupEvent& event) {
+  return event.type() == v1::EVENT_TYPE_MEMBER_LOST ||
+         event.type() == v1::EVENT_TYPE_MEMBER_LEFT ||
+         event.type() == v1::EVENT_TYPE_MEMBER_SUSPECT;
+}
+
+}  // namespace
+
+Membership::Membership(std::shared_ptr<grpc::Channel> channel,
+                       v1::JoinGroupRequest request, int64_t timeout_ms)
+    : stub_(v1::GroupsService::NewStub(channel)),
+      timeout_ms_(timeout_ms),
+      request_(std::move(request)) {}
+
+absl::StatusOr<std::unique_ptr<Membership>> Membership::Join(
+    std::shared_ptr<grpc::Channel> channel, const v1::JoinGroupRequest& request,
+    int64_t timeout_ms) {
+  std::unique_ptr<Membership> member(
+      new Membership(std::move(channel), request, timeout_ms));
+  member->reader_ = std::thread([raw = member.get()] { raw->Run(); });
+  std::unique_lock<std::mutex> lock(member->mutex_);
+  member->changed_.wait_for(
+      lock, std::chrono::milliseconds(timeout_ms),
+      [&member] { return member->joined_ || member->ended_.has_value(); });
+  if (member->ended_.has_value()) return *member->ended_;
+  if (member->joined_) {
+    lock.unlock();
+    return member;
+  }
+  return absl::DeadlineExceededError(absl::StrCat(
+      "the daemon did not answer JoinGroup within ", timeout_ms, " ms"));
+}
+
+Membership::~Membership() {
+  CancelStream();
+  if (reader_.joinable()) reader_.join();
+}
+
+void Membership::CancelStream() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  stopping_ = true;
+  if (stream_ != nullptr) stream_->TryCancel();
+  changed_.notify_all();
+}
+
+// ------------------------------------------------------------------- the
+// reading thread
+
+void Membership::Run() {
+  int64_t give_up_at_ms = 0;
+  for (;;) {
+    const grpc::Status ended = ReadOneStream();
+    if (WaitToRetry(ended, &give_up_at_ms)) continue;
+    std::lock_guard<std::mutex> lock(mutex_);
+    const absl::Status why = FromRpc(ended);
+    ended_ = why.ok()
+                 ? absl::FailedPreconditionError("the membership has ended")
+                 : why;
+    changed_.notify_all();
+    return;
+  }
+}
+
+grpc::Status Membership::ReadOneStream() {
+  grpc::ClientContext context;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (stopping_) return grpc::Status::CANCELLED;
+    stream_ = &context;
+  }
+  auto reader = stub_->JoinGroup(&context, request_);
+  v1::JoinGroupResponse message;
+  while (reader->Read(&message)) {
+    const std::vector<v1::GroupEvent> missed = Apply(message);
+    CallBack(missed, message);
+  }
+  const grpc::Status status = reader->Finish();
+  std::lock_guard<std::mutex> lock(mutex_);
+  stream_ = nullptr;
+  return status;
+}
+
+// Only a daemon that is away is worth waiting for, and only by one who was in.
+bool Membership::WaitToRetry(const grpc::Status& ended,
+                             int64_t* give_up_at_ms) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  if (stopping_ || !joined_ ||
+      ended.error_code() != grpc::StatusCode::UNAVAILABLE) {
+    return false;
+  }
+  const int64_t now = NowMs();
+  if (request_.incarnation() == 0) {
+    request_.set_incarnation(incarnation_);
+    *give_up_at_ms = 0;
+  }
+  if (*give_up_at_ms == 0) *give_up_at_ms = now + kResumeMs;
+  if (now >= *give_up_at_ms) return false;
+  changed_.wait_for(lock, std::chrono::milliseconds(kRetryEveryMs),
+                    [this] { return stopping_; });
+  return !stopping_;
+}
+
+// Returns losses that happened while the daemon, or this reader, was away.
+std::vector<v1::GroupEvent> Membership::Apply(
+    const v1::JoinGroupResponse& message) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  std::vector<v1::GroupEvent> missed;
+  if (message.has_group()) {
+    v1::Group fresh = message.group();
+    if (joined_) missed = LossesBetween(group_, fresh);
+    // Only the first message carries the plan.
+    if (!fresh.has_plan() && group_.has_plan())
+      fresh.mutable_plan()->Swap(group_.mutable_plan());
+    group_ = std::move(fresh);
+  }
+  for (const v1::GroupEvent& event : message.events()) ApplyEvent(event);
+  Settle(&group_);
+  if (message.has_joined()) {
+    if (!joined_) {
+      slot_ = message.joined().slot();
+      incarnation_ = message.joined().incarnation();
+    }
+    joined_ = true;
+    // A later outage gets the whole time again.
+    request_.clear_incarnation();
+    request_.set_include_plan(false);
+  }
+  changed_.notify_all();
+  return missed;
+}
+
+void Membership::ApplyEvent(const v1::GroupEvent& event) {
+  if (event.sequence() == 0) return;
+  group_.set_sequence(event.sequence());
+  group_.set_epoch(event.epoch());
+  group_.set_reason_code(event.reason_code());
+  group_.set_reason(event.reason());
+  switch (event.type()) {
+    case v1::EVENT_TYPE_MEMBER_JOINED:
+    case v1::EVENT_TYPE_MEMBER_RESUMED:
+      PutMember(&group_, event.member());
+      break;
+    case v1::EVENT_TYPE_MEMBER_LOST:
+    case v1::EVENT_TYPE_MEMBER_LEFT:
+      EraseSlot(&group_, event.member().slot());
+      break;
+    default:
+      break;
+  }
+}
+
+void Membership::CallBack(const std::vector<v1::GroupEvent>& missed,
+                          const v1::JoinGroupResponse& message) {
+  LossCallback callback;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    callback = on_loss_;
+  }
+  if (!callback) return;
+  for (const v1::GroupEvent& event : missed) callback(event);
+  for (const v1::GroupEvent& event : message.events()) {
+    if (IsLoss(event)) callback(event);
+  }
+}
+
+// ------------------------------------------------------------------------- for
+// the user
+
+v1::Group Membership::View() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return group_;
+}
+
+absl::Status Membership::status() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return ended_.has_value() ? *ended_ : absl::OkStatus();
+}
+
+void Membership::OnLoss(LossCallback callback) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  on_loss_ = std::move(callback);
+}
+
+absl::StatusOr<v1::Group> Membership::WaitFor(
+    int64_t timeout_ms, const std::function<bool(const v1::Group&)>& done) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  changed_.wait_for(lock, std::chrono::milliseconds(timeout_ms),
+                    [&] { return ended_.has_value() || done(group_); });
+  if (ended_.has_value()) return *ended_;
+  if (done(group_)) return group_;
+  return absl::DeadlineExceededError(absl::StrCat(
+      "group ", group_.group_id(), ", epoch ", group_.epoch(), ": after ",
+      timeout_ms,
+      " ms free slots are: ", absl::StrJoin(group_.free_slots(), ", ")));
+}
+
+absl::StatusOr<v1::Group> Membership::WaitComplete(int64_t timeout_ms) {
+  return WaitFor(timeout_ms, [](const v1::Group& group) {
+    return group.state() == v1::GROUP_STATE_COMPLETE;
+  });
+}
+
+absl::StatusOr<v1::Group> Membership::WaitEpochAfter(uint64_t epoch,
+                                                     int64_t timeout_ms) {
+  return WaitFor(timeout_ms, [epoch](const v1::Group& group) {
+    return group.epoch() > epoch;
+  });
+}
+
+v1::Fence Membership::FenceAt(uint64_t epoch) const {
+  v1::Fence fence;
+  std::lock_guard<std::mutex> lock(mutex_);
+  fence.set_group_id(group_.group_id());
+  fence.set_epoch(epoch);
+  for (const v1::Member& member : group_.members()) {
+    if (member.slot() == slot_) fence.set_member_id(member.member_id());
+  }
+  fence.set_incarnation(incarnation_);
+  return fence;
+}
+
+void Membership::PrepareCall(grpc::ClientContext* context,
+                             int64_t extra_ms) const {
+  context->set_deadline(std::chrono::system_clock::now() +
+                        std::chrono::milliseconds(timeout_ms_ + extra_ms));
+  // A daemon that is just being restarted is waited for.
+  context->set_wait_for_ready(true);
+}
+
+absl::Status Membership::PublishBlob(uint64_t epoch, const std::string& name,
+                                     const std::string& data) {
+  grpc::ClientContext context;
+  PrepareCall(&context, 0);
+  v1::PublishBlobRequest request;
+  *request.mutable_fence() = FenceAt(epoch);
+  request.set_name(name);
+  request.set_data(data);
+  v1::PublishBlobResponse response;
+  return FromRpc(stub_->PublishBlob(&context, request, &response));
+}
+
+absl::StatusOr<std::string> Membership::GetBlob(uint64_t epoch,
+                                                const std::string& name,
+                                                int64_t wait_ms) {
+  grpc::ClientContext context;
+  PrepareCall(&context, wait_ms + kMarginMs);
+  v1::GetBlobRequest request;
+  *request.mutable_fence() = FenceAt(epoch);
+  request.set_name(name);
+  *request.mutable_wait() = ToDuration(wait_ms);
+  v1::GetBlobResponse response;
+  const absl::Status status =
+      FromRpc(stub_->GetBlob(&context, request, &response));
+  if (!status.ok()) return status;
+  return std::move(*response.mutable_data());
+}
+
+absl::Status Membership::Leave() {
+  uint64_t epoch = View().epoch();
+  absl::Status status;
+  // Others may leave at the same time, each of which makes a new epoch.
+  do {
+    grpc::ClientContext context;
+    PrepareCall(&context, 0);
+    v1::LeaveGroupRequest request;
+    *request.mutable_fence() = FenceAt(epoch);
+    v1::LeaveGroupResponse response;
+    status = FromRpc(stub_->LeaveGroup(&context, request, &response));
+    epoch = CurrentEpochOf(status);
+  } while (ReasonOf(status) == "STALE_EPOCH" && epoch != 0);
+  CancelStream();
+  return status;
+}
+
+}  // namespace ithaca::client

@@ -1,0 +1,128 @@
+// A slot of a group, held for as long as the object lives.
+//
+//   auto view = member->WaitComplete(60'000);       // everybody is there:
+//   view->epoch if (member->slot() == 0) member->PublishBlob(view->epoch,
+//   "nccl_id", id); auto id = member->GetBlob(view->epoch, "nccl_id", 60'000);
+//   ...
+//   member->Leave();
+//
+// A loss of another member ends the epoch: calls under the old one fail with
+// STALE_EPOCH, the loss callback runs, and WaitComplete waits for the next
+// complete epoch. When the daemon is restarted, the membership resumes by
+// itself, in the same slot and epoch.
+//
+// Threads: every method from any. One thread of its own reads the stream; the
+// callback runs on it, without a lock held, and must not destroy the object.
+// Life: from JoinGroup to Leave, or to the destructor, which the others see as
+// a loss.
+#ifndef ITHACA_DAEMON_CLIENTS_CC_MEMBERSHIP_H_
+#define ITHACA_DAEMON_CLIENTS_CC_MEMBERSHIP_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "ithaca/groups/v1/groups.grpc.pb.h"
+
+namespace ithaca::client {
+
+class Membership {
+ public:
+  // What a membership runs on when a loss is seen: a member was lost or left
+  // (then event.epoch() is the new epoch), or is suspected to be gone.
+  using LossCallback = std::function<void(const groups::v1::GroupEvent& event)>;
+
+  // How long it tries to resume after the daemon went away, ms.
+  static constexpr int64_t kResumeMs = 60'000;
+
+  // Opens the stream and waits for the slot. Used by Client::JoinGroup.
+  static absl::StatusOr<std::unique_ptr<Membership>> Join(
+      std::shared_ptr<grpc::Channel> channel,
+      const groups::v1::JoinGroupRequest& request, int64_t timeout_ms);
+  ~Membership();
+  Membership(const Membership&) = delete;
+  Membership& operator=(const Membership&) = delete;
+
+  uint32_t slot() const { return slot_; }
+  uint64_t incarnation() const { return incarnation_; }
+
+  // The group as known now; its plan if the request asked for it.
+  groups::v1::Group View() const;
+
+  // Waits until every slot is held. The group then; or DEADLINE_EXCEEDED, which
+  // names the free slots; or why the membership ended.
+  absl::StatusOr<groups::v1::Group> WaitComplete(int64_t timeout_ms);
+
+  // Waits until the epoch is another one than `epoch`, e.g. because a member
+  // was lost. The group then; DEADLINE_EXCEEDED; or why the membership ended.
+  absl::StatusOr<groups::v1::Group> WaitEpochAfter(uint64_t epoch,
+                                                   int64_t timeout_ms);
+
+  // Calls `callback` for every loss from now on; losses before this call are in
+  // View.
+  void OnLoss(LossCallback callback);
+
+  // Why the membership ended; OK: it has not.
+  absl::Status status() const;
+
+  // 1 to 65536 bytes for the other members of `epoch`.
+  absl::Status PublishBlob(uint64_t epoch, const std::string& name,
+                           const std::string& data);
+  // Such bytes, waiting up to `wait_ms` for them.
+  absl::StatusOr<std::string> GetBlob(uint64_t epoch, const std::string& name,
+                                      int64_t wait_ms);
+
+  // Gives up the slot; afterwards the membership has ended.
+  absl::Status Leave();
+
+ private:
+  Membership(std::shared_ptr<grpc::Channel> channel,
+             groups::v1::JoinGroupRequest request, int64_t timeout_ms);
+
+  void Run();
+  grpc::Status ReadOneStream();
+  bool WaitToRetry(const grpc::Status& ended, int64_t* give_up_at_ms);
+  std::vector<groups::v1::GroupEvent> Apply(
+      const groups::v1::JoinGroupResponse& message);
+  void ApplyEvent(const groups::v1::GroupEvent& event);
+  void CallBack(const std::vector<groups::v1::GroupEvent>& missed,
+                const groups::v1::JoinGroupResponse& message);
+  absl::StatusOr<groups::v1::Group> WaitFor(
+      int64_t timeout_ms,
+      const std::function<bool(const groups::v1::Group&)>& done);
+  groups::v1::Fence FenceAt(uint64_t epoch) const;
+  void PrepareCall(grpc::ClientContext* context, int64_t extra_ms) const;
+  void CancelStream();
+
+  const std::unique_ptr<groups::v1::GroupsService::Stub> stub_;
+  const int64_t timeout_ms_;
+  groups::v1::JoinGroupRequest request_;  // the reading thread's, after Join
+  uint32_t slot_ = 0;                     // set before Join returns
+  uint64_t incarnation_ = 0;              // set before Join returns
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  // All below guarded by mutex_.
+  groups::v1::Group group_;
+  bool joined_ = false;
+  bool stopping_ = false;
+  std::optional<absl::Status> ended_;
+  LossCallback on_loss_;
+  grpc::ClientContext* stream_ = nullptr;
+
+  std::thread reader_;
+};
+
+}  // namespace ithaca::client
+
+#endif  // ITHACA_DAEMON_CLIENTS_CC_MEMBERSHIP_H_
