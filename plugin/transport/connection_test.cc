@@ -37,6 +37,11 @@ class Owner : public ConnectionOwner {
   int failed = 0;
 };
 
+#ifdef ITHACA_SANITIZED
+constexpr int kRounds = 1;
+#else
+constexpr int kRounds = 6;
+#endif
 constexpr size_t kEager = 4096;
 constexpr size_t kFragment = 10000;
 
@@ -226,17 +231,18 @@ void RunTraffic(int lanes, int deaths, int count, uint64_t window,
 
 TEST(Connection, RandomTrafficOverOneLane) {
   const unsigned seed = std::random_device()();
-  for (int i = 0; i < 10; ++i) RunTraffic(1, 0, 200, 1 << 20, seed + i);
+  for (int i = 0; i < kRounds; ++i) RunTraffic(1, 0, 150, 1 << 20, seed + i);
 }
 
 TEST(Connection, RandomTrafficOverFourLanesInASmallWindow) {
   const unsigned seed = std::random_device()();
-  for (int i = 0; i < 10; ++i) RunTraffic(4, 0, 200, 3 * kFragment, seed + i);
+  for (int i = 0; i < kRounds; ++i)
+    RunTraffic(4, 0, 150, 3 * kFragment, seed + i);
 }
 
 TEST(Connection, EachByteOnceWhileLanesDie) {
   const unsigned seed = std::random_device()();
-  for (int i = 0; i < 60; ++i) RunTraffic(4, 3, 100, 1 << 20, seed + i);
+  for (int i = 0; i < 5 * kRounds; ++i) RunTraffic(4, 3, 80, 1 << 20, seed + i);
 }
 
 class ConnectionTest : public testing::Test {
@@ -319,7 +325,7 @@ TEST_F(ConnectionTest, DeregisteredMemoryIsNeverWrittenAgain) {
 // Frames of a hostile peer: the connection fails or shrugs, and memory around
 // the posted buffer stays untouched.
 TEST_F(ConnectionTest, SurvivesRandomFrames) {
-  for (int round = 0; round < 3000; ++round) {
+  for (int round = 0; round < 500 * kRounds; ++round) {
     Pair pair(1, &random_);
     std::vector<char> buffer(3 * kFragment, '\x5a');
     std::vector<char> payload(kMaxEagerBytes);

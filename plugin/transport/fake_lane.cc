@@ -63,7 +63,7 @@ bool FakeWire::DeliverTo(int side) {
     // A part of the payload, as much as the moment brings; zeros stand for
     // memory that the sender has been told to forget.
     const size_t left = here.current.frame.payload_bytes - here.written;
-    const size_t part = std::min<size_t>(left, 1 + (*random_)() % 5000);
+    const size_t part = std::min<size_t>(left, 1 + (*random_)() % 20000);
     if (here.target != nullptr && !here.target_forgotten) {
       if (here.current.forgotten)
         std::fill_n(here.target + here.written, part, 0);
