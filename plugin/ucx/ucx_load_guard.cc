@@ -15,7 +15,8 @@ struct UcmOptions {
 };
 
 bool LooksFamiliar(const UcmOptions& options) {
-  return options.log_level == UCS_LOG_LEVEL_WARN && options.enable_events == 1;
+  return options.log_level == UCS_LOG_LEVEL_WARN &&
+         (options.enable_events == 1 || options.enable_events == 0);
 }
 
 Status CannotDisarm(const std::string& why) {

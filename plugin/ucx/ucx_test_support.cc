@@ -138,7 +138,7 @@ void BackendPair::Progress() {
 }
 
 bool BackendPair::ProgressUntil(const std::function<bool()>& done) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(100);
   while (!done()) {
     if (std::chrono::steady_clock::now() > end) return false;
     Progress();

@@ -88,7 +88,7 @@ class BackendPair {
   LaneBackend* left() { return left_.get(); }
   LaneBackend* right() { return right_ ? right_.get() : left_.get(); }
   void Progress();
-  // Until `done`; false after a generous bound of polls, 20 s.
+  // Until `done`; false after a generous bound, 100 s.
   bool ProgressUntil(const std::function<bool()>& done);
 
   struct End {
