@@ -3,79 +3,104 @@
 #include <utility>
 
 namespace ithaca::ulysses {
+namespace {
+
+// Tensors from this size on are written past the caches.
+constexpr uint64_t kStreamBytes = 8 << 20;
+
+StoreMode StoreModeFor(uint64_t bytes) {
+  return bytes >= kStreamBytes ? StoreMode::kStreaming : StoreMode::kCached;
+}
+
+}  // namespace
 
 Exchange::Exchange(Geometry geometry) : geometry_(std::move(geometry)) {
   BuildSumSegments();
 }
 
-RowBlock Exchange::MakeBlock(int64_t tensor_rows, int32_t tensor_heads,
-                             int64_t first_row, int64_t rows,
-                             HeadRange heads) const {
+RowRun Exchange::Part::Sequence(int64_t bi) const {
+  RowRun run;
+  run.rows = rows;
+  run.row_bytes = row_bytes;
+  run.row_stride = row_stride;
+  run.tensor_offset = tensor_offset + bi * batch_stride;
+  run.wire_offset = wire_offset + bi * rows * row_bytes;
+  return run;
+}
+
+Exchange::Part Exchange::MakePart(int64_t tensor_rows, int32_t tensor_heads,
+                                  int64_t first_row, int64_t rows,
+                                  HeadRange heads) const {
   const uint64_t head_bytes = geometry_.head_size * geometry_.element_bytes;
   const uint64_t token_bytes = tensor_heads * head_bytes;
-  RowBlock block;
-  block.batch = geometry_.batch;
-  block.rows = rows;
-  block.row_bytes = heads.count * head_bytes;
-  if (geometry_.layout == ITHACA_ULYSSES_BATCH_FIRST) {
-    block.row_stride = token_bytes;
-    block.batch_stride = tensor_rows * token_bytes;
-  } else {
-    block.row_stride = geometry_.batch * token_bytes;
-    block.batch_stride = token_bytes;
+  const bool batch_first = geometry_.layout == ITHACA_ULYSSES_BATCH_FIRST;
+  Part part;
+  part.rows = rows;
+  part.row_bytes = heads.count * head_bytes;
+  part.row_stride = batch_first ? token_bytes : geometry_.batch * token_bytes;
+  part.batch_stride = batch_first ? tensor_rows * token_bytes : token_bytes;
+  part.tensor_offset = first_row * part.row_stride + heads.start * head_bytes;
+  return part;
+}
+
+Exchange::Part Exchange::PartOf(const StepShape& step, int32_t side,
+                                int32_t peer, int index) const {
+  const Geometry& g = geometry_;
+  const int32_t heads = g.TensorHeads(step, side, index);
+  const RankPart& tokens = g.ranks[peer];
+  Part part =
+      Geometry::SplitByTokens(step, side)
+          ? MakePart(g.me().rows, heads, 0, g.me().rows, g.HeadsOf(peer, index))
+          : MakePart(g.total_rows, heads, tokens.row_offset, tokens.rows,
+                     {0, heads});
+  for (int t = 0; t < index; ++t) {
+    part.wire_offset += side == ITHACA_ULYSSES_PACK
+                            ? g.PartBytes(step, g.my_rank, peer, t)
+                            : g.PartBytes(step, peer, g.my_rank, t);
   }
-  block.offset = first_row * block.row_stride + heads.start * head_bytes;
-  return block;
+  return part;
 }
 
-RowBlock Exchange::TokenBlock(int index, HeadRange heads) const {
-  const int64_t rows = geometry_.me().rows;
-  return MakeBlock(rows, geometry_.AllHeads(index), 0, rows, heads);
-}
-
-RowBlock Exchange::HeadBlock(int32_t peer, int index) const {
-  const RankPart& part = geometry_.ranks[peer];
-  const int32_t heads = geometry_.HeadsOf(geometry_.my_rank, index).count;
-  return MakeBlock(geometry_.total_rows, heads, part.row_offset, part.rows,
-                   {0, heads});
-}
-
-RowBlock Exchange::BlockOf(const StepShape& step, int32_t side, int32_t peer,
-                           int index) const {
-  return Geometry::SplitByTokens(step, side)
-             ? TokenBlock(index, geometry_.HeadsOf(peer, index))
-             : HeadBlock(peer, index);
+template <typename Move>
+void Exchange::ForEachRun(const StepShape& step, int32_t side, int index,
+                          const Move& move) const {
+  for (int32_t peer = 0; peer < geometry_.num_ranks(); ++peer) {
+    const Part part = PartOf(step, side, peer, index);
+    for (int64_t bi = 0; bi < geometry_.batch; ++bi)
+      move(peer, part.Sequence(bi));
+  }
 }
 
 void Exchange::Pack(const StepShape& step,
                     const ithaca_ulysses_const_span* tensors,
                     const ithaca_ulysses_span* messages) const {
-  for (int32_t peer = 0; peer < geometry_.num_ranks(); ++peer) {
-    char* to = static_cast<char*>(messages[peer].data);
-    for (int t = 0; t < step.num_tensors(); ++t) {
-      const RowBlock block = BlockOf(step, ITHACA_ULYSSES_PACK, peer, t);
-      if (block.wire_bytes() == 0) continue;
-      CopyToWire(block, tensors[t].data, to);
-      to += block.wire_bytes();
-    }
+  for (int t = 0; t < step.num_tensors(); ++t) {
+    if (tensors[t].bytes == 0) continue;  // the batch may still be huge
+    const StoreMode mode = StoreMode::kCached;
+    ForEachRun(step, ITHACA_ULYSSES_PACK, t,
+               [&](int32_t peer, const RowRun& run) {
+                 CopyToWire(run, tensors[t].data, messages[peer].data, mode);
+               });
+    FinishStores(mode);
   }
 }
 
 void Exchange::Unpack(const StepShape& step,
                       const ithaca_ulysses_const_span* messages,
                       const ithaca_ulysses_span* tensors) const {
-  for (int32_t peer = 0; peer < geometry_.num_ranks(); ++peer) {
-    const char* from = static_cast<const char*>(messages[peer].data);
-    for (int t = 0; t < step.num_tensors(); ++t) {
-      const RowBlock block = BlockOf(step, ITHACA_ULYSSES_UNPACK, peer, t);
-      if (block.wire_bytes() == 0) continue;
-      if (t == 0 || !step.sum_kv) CopyFromWire(block, from, tensors[t].data);
-      from += block.wire_bytes();
+  for (int t = 0; t < step.num_tensors(); ++t) {
+    if (tensors[t].bytes == 0) continue;
+    if (t > 0 && step.sum_kv) {
+      UnpackSums(t, messages, static_cast<char*>(tensors[t].data));
+      continue;
     }
+    const StoreMode mode = StoreModeFor(tensors[t].bytes);
+    ForEachRun(step, ITHACA_ULYSSES_UNPACK, t,
+               [&](int32_t peer, const RowRun& run) {
+                 CopyFromWire(run, messages[peer].data, tensors[t].data, mode);
+               });
+    FinishStores(mode);
   }
-  if (!step.sum_kv) return;
-  for (int t = 1; t < step.num_tensors(); ++t)
-    UnpackSums(t, messages, tensors[t].data);
 }
 
 Contribution Exchange::ContributionOf(int32_t rank, int32_t head) const {
@@ -114,26 +139,15 @@ void Exchange::BuildSumSegments() {
 }
 
 void Exchange::UnpackSums(int index, const ithaca_ulysses_const_span* messages,
-                          void* tensor) const {
-  if (geometry_.me().rows == 0) return;
+                          char* tensor) const {
+  const int64_t rows = geometry_.me().rows;
   for (const SumSegment& segment : segments_) {
-    SumSegmentRows(segment, index, messages, static_cast<char*>(tensor));
-  }
-}
-
-void Exchange::SumSegmentRows(const SumSegment& segment, int index,
-                              const ithaca_ulysses_const_span* messages,
-                              char* tensor) const {
-  const RowBlock block = TokenBlock(index, segment.heads);
-  const int64_t elements = segment.heads.count * geometry_.head_size;
-  const Contribution* contributions = &contributions_[segment.first];
-  uint64_t wire_row = 0;
-  for (int64_t bi = 0; bi < block.batch; ++bi) {
-    char* out = tensor + block.offset + bi * block.batch_stride;
-    for (int64_t s = 0; s < block.rows;
-         ++s, ++wire_row, out += block.row_stride) {
-      SumRow(geometry_.dtype, contributions, segment.num, messages, index - 1,
-             wire_row, elements, out);
+    const Part part =
+        MakePart(rows, geometry_.AllHeads(index), 0, rows, segment.heads);
+    for (int64_t bi = 0; bi < geometry_.batch; ++bi) {
+      const RowRun run = part.Sequence(bi);
+      SumRows(geometry_.dtype, &contributions_[segment.first], segment.num,
+              messages, index - 1, bi * rows, run, tensor);
     }
   }
 }

@@ -32,6 +32,18 @@ class Exchange {
               const ithaca_ulysses_span* tensors) const;
 
  private:
+  // One part of a message: where it lies in this rank's tensor and on the wire.
+  struct Part {
+    int64_t rows = 0;
+    uint64_t row_bytes = 0;
+    uint64_t row_stride = 0;
+    uint64_t batch_stride = 0;
+    uint64_t tensor_offset = 0;
+    uint64_t wire_offset = 0;
+
+    // The rows of one sequence.
+    RowRun Sequence(int64_t bi) const;
+  };
   // KV heads whose gradients all come from the same ranks, which are
   // contributions_[first .. first + num) in ascending order.
   struct SumSegment {
@@ -40,24 +52,22 @@ class Exchange {
     int32_t num = 0;
   };
 
-  // Where the part of tensor `index` exchanged with `peer` lies in this rank's
-  // tensor.
-  RowBlock BlockOf(const StepShape& step, int32_t side, int32_t peer,
-                   int index) const;
-  // This rank's tokens in its tensor of all heads, restricted to `heads`.
-  RowBlock TokenBlock(int index, HeadRange heads) const;
-  // `peer`'s tokens in this rank's tensor of all tokens and its own heads.
-  RowBlock HeadBlock(int32_t peer, int index) const;
-  RowBlock MakeBlock(int64_t tensor_rows, int32_t tensor_heads,
-                     int64_t first_row, int64_t rows, HeadRange heads) const;
+  // The part of tensor `index` exchanged with `peer`.
+  Part PartOf(const StepShape& step, int32_t side, int32_t peer,
+              int index) const;
+  // `rows` rows from `first_row` on of those heads, in a tensor of these
+  // dimensions.
+  Part MakePart(int64_t tensor_rows, int32_t tensor_heads, int64_t first_row,
+                int64_t rows, HeadRange heads) const;
+  // Calls move(peer, RowRun) until all of tensor `index` has been moved.
+  template <typename Move>
+  void ForEachRun(const StepShape& step, int32_t side, int index,
+                  const Move& move) const;
 
   void BuildSumSegments();
   Contribution ContributionOf(int32_t rank, int32_t head) const;
   void UnpackSums(int index, const ithaca_ulysses_const_span* messages,
-                  void* tensor) const;
-  void SumSegmentRows(const SumSegment& segment, int index,
-                      const ithaca_ulysses_const_span* messages,
-                      char* tensor) const;
+                  char* tensor) const;
 
   Geometry geometry_;
   std::vector<SumSegment> segments_;

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "kernels/api/ithaca_ulysses.h"
+#include "kernels/reference/strided_copy.h"
 
 namespace ithaca::ulysses {
 
@@ -19,13 +20,15 @@ struct Contribution {
   uint64_t part_offset[2] = {0, 0};
 };
 
-// out[i] = round(x_0[i] + x_1[i] + ...), i < elements, where x_c is row
-// `wire_row` of contribution c in messages[c.rank]; added in fp32 in that
-// order, rounded once to the dtype. `part` is 0 for dk, 1 for dv. REQUIRES:
-// count >= 1; dtype is an ithaca_ulysses_dtype; out overlaps no message.
-void SumRow(int32_t dtype, const Contribution* contributions, int32_t count,
-            const ithaca_ulysses_const_span* messages, int part,
-            uint64_t wire_row, int64_t elements, void* out);
+// out[i] = round(x_0[i] + x_1[i] + ...) for the rows of `run` in `tensor`,
+// where row s of x_c is wire row first_row + s of contribution c in
+// messages[c.rank]; added in fp32 in that order, rounded once to the dtype.
+// With one contribution a copy of its bits. `part` is 0 for dk, 1 for dv;
+// run.wire_offset is not used. REQUIRES: count >= 1; dtype is an
+// ithaca_ulysses_dtype; no message overlaps the tensor.
+void SumRows(int32_t dtype, const Contribution* contributions, int32_t count,
+             const ithaca_ulysses_const_span* messages, int part,
+             uint64_t first_row, const RowRun& run, void* tensor);
 
 }  // namespace ithaca::ulysses
 

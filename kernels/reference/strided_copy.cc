@@ -2,57 +2,84 @@
 
 #include <cstring>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 namespace ithaca::ulysses {
 namespace {
 
-// Joins rows, and then batches, that lie one after the other in the tensor as
-// well.
-RowBlock Merged(RowBlock b) {
-  if (b.row_stride == b.row_bytes) {
-    b.row_bytes *= b.rows;
-    b.rows = 1;
-    b.row_stride = b.row_bytes;
-  }
-  if (b.rows == 1 && b.batch_stride == b.row_bytes) {
-    b.row_bytes *= b.batch;
-    b.batch = 1;
-  }
-  return b;
-}
+constexpr uint64_t kLine = 64;
+// Below this the cached stores at both ends of a row cost more than is saved.
+constexpr uint64_t kMinStreamedRow = 4 * kLine;
 
-// Calls copy(tensor offset, wire offset) for each row.
-template <typename Copy>
-void ForEachRow(const RowBlock& block, const Copy& copy) {
-  const RowBlock b = Merged(block);
-  uint64_t wire = 0;
-  for (int64_t bi = 0; bi < b.batch; ++bi) {
-    uint64_t tensor = b.offset + bi * b.batch_stride;
-    for (int64_t s = 0; s < b.rows; ++s) {
-      copy(tensor, wire, b.row_bytes);
-      tensor += b.row_stride;
-      wire += b.row_bytes;
+#if defined(__SSE2__)
+void CopyStreaming(char* to, const char* from, uint64_t bytes) {
+  const uint64_t head = -reinterpret_cast<uintptr_t>(to) % kLine;
+  if (bytes < head + kMinStreamedRow) {
+    memcpy(to, from, bytes);
+    return;
+  }
+  memcpy(to, from, head);
+  uint64_t i = head;
+  for (; i + kLine <= bytes; i += kLine) {
+    // A line at a time, so that it leaves the write-combining buffer whole.
+    const auto* in = reinterpret_cast<const __m128i*>(from + i);
+    auto* out = reinterpret_cast<__m128i*>(to + i);
+    const __m128i a = _mm_loadu_si128(in), b = _mm_loadu_si128(in + 1);
+    const __m128i c = _mm_loadu_si128(in + 2), d = _mm_loadu_si128(in + 3);
+    _mm_stream_si128(out, a);
+    _mm_stream_si128(out + 1, b);
+    _mm_stream_si128(out + 2, c);
+    _mm_stream_si128(out + 3, d);
+  }
+  memcpy(to + i, from + i, bytes - i);
+}
+#else
+void CopyStreaming(char* to, const char* from, uint64_t bytes) {
+  memcpy(to, from, bytes);
+}
+#endif
+
+// One row after the other; rows that touch each other on both sides are one.
+void CopyRows(const char* from, uint64_t from_stride, char* to,
+              uint64_t to_stride, uint64_t row_bytes, int64_t rows,
+              StoreMode mode) {
+  if (from_stride == row_bytes && to_stride == row_bytes) {
+    memcpy(to, from, row_bytes * rows);
+    return;
+  }
+  for (int64_t i = 0; i < rows; ++i, from += from_stride, to += to_stride) {
+    if (mode == StoreMode::kStreaming) {
+      CopyStreaming(to, from, row_bytes);
+    } else {
+      memcpy(to, from, row_bytes);
     }
   }
 }
 
 }  // namespace
 
-void CopyToWire(const RowBlock& block, const void* tensor, void* wire) {
-  if (block.wire_bytes() == 0) return;
-  const char* from = static_cast<const char*>(tensor);
-  char* to = static_cast<char*>(wire);
-  ForEachRow(block, [=](uint64_t t, uint64_t w, uint64_t n) {
-    memcpy(to + w, from + t, n);
-  });
+void CopyToWire(const RowRun& run, const void* tensor, void* wire,
+                StoreMode mode) {
+  if (run.row_bytes == 0 || run.rows == 0) return;
+  CopyRows(static_cast<const char*>(tensor) + run.tensor_offset, run.row_stride,
+           static_cast<char*>(wire) + run.wire_offset, run.row_bytes,
+           run.row_bytes, run.rows, mode);
 }
 
-void CopyFromWire(const RowBlock& block, const void* wire, void* tensor) {
-  if (block.wire_bytes() == 0) return;
-  const char* from = static_cast<const char*>(wire);
-  char* to = static_cast<char*>(tensor);
-  ForEachRow(block, [=](uint64_t t, uint64_t w, uint64_t n) {
-    memcpy(to + t, from + w, n);
-  });
+void CopyFromWire(const RowRun& run, const void* wire, void* tensor,
+                  StoreMode mode) {
+  if (run.row_bytes == 0 || run.rows == 0) return;
+  CopyRows(static_cast<const char*>(wire) + run.wire_offset, run.row_bytes,
+           static_cast<char*>(tensor) + run.tensor_offset, run.row_stride,
+           run.row_bytes, run.rows, mode);
+}
+
+void FinishStores(StoreMode mode) {
+#if defined(__SSE2__)
+  if (mode == StoreMode::kStreaming) _mm_sfence();
+#endif
 }
 
 }  // namespace ithaca::ulysses

@@ -1,36 +1,43 @@
 // Copies between a tensor and the wire: rows of equal length that lie strided
-// in the tensor and densely, batch first, in a message.
+// in the tensor and densely on the wire.
 //
 // Used by the exchange. Pure functions of their arguments; thread-safe, no
 // allocation.
 #ifndef ITHACA_KERNELS_REFERENCE_STRIDED_COPY_H_
 #define ITHACA_KERNELS_REFERENCE_STRIDED_COPY_H_
 
-#include <cstddef>
 #include <cstdint>
 
 namespace ithaca::ulysses {
 
-// Where the rows of one message part lie in a tensor. All sizes in bytes but
-// the counts. Row (bi, s) starts at offset + bi * batch_stride + s * row_stride
-// and is row_bytes long; on the wire it starts at (bi * rows + s) * row_bytes.
-struct RowBlock {
-  uint64_t offset = 0;
+// Some rows of one sequence: row i starts at tensor_offset + i * row_stride in
+// the tensor and at wire_offset + i * row_bytes on the wire. Bytes, all of
+// them.
+struct RowRun {
+  uint64_t tensor_offset = 0;
+  uint64_t wire_offset = 0;
   uint64_t row_bytes = 0;
-  int64_t batch = 0;
-  int64_t rows = 0;
-  uint64_t batch_stride = 0;
   uint64_t row_stride = 0;
-
-  uint64_t wire_bytes() const {
-    return static_cast<uint64_t>(batch) * rows * row_bytes;
-  }
+  int64_t rows = 0;
 };
 
-// Copies block.wire_bytes() bytes from the tensor to the wire, or back. Neither
-// pointer is touched when that is 0. REQUIRES: no overlap.
-void CopyToWire(const RowBlock& block, const void* tensor, void* wire);
-void CopyFromWire(const RowBlock& block, const void* wire, void* tensor);
+// How the destination is written.
+enum class StoreMode {
+  kCached,
+  // Past the caches: a third less memory traffic, for what does not fit into
+  // them. The writes are ordered before what follows only by FinishStores.
+  kStreaming,
+};
+
+// Copies rows * row_bytes bytes. Neither pointer is touched when that is 0.
+// REQUIRES: no overlap.
+void CopyToWire(const RowRun& run, const void* tensor, void* wire,
+                StoreMode mode);
+void CopyFromWire(const RowRun& run, const void* wire, void* tensor,
+                  StoreMode mode);
+
+// Makes streaming stores visible to whoever this thread synchronises with next.
+void FinishStores(StoreMode mode);
 
 }  // namespace ithaca::ulysses
 
