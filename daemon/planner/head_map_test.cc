@@ -73,6 +73,7 @@ void CheckMap(uint32_t heads, uint32_t kv_heads, uint32_t ranks) {
     const uint32_t k = ranks / kv_heads;
     ASSERT_EQ(KvHeadCopies(shares), ranks);
     ASSERT_EQ(busiest, (group + k - 1) / k);
+    for (uint32_t r = 0; r < ranks; ++r) ASSERT_EQ(shares[r].first_kv, r / k);
   }
 }
 

@@ -226,6 +226,13 @@ TEST(MakePlan, RefusesMoreRanksThanHeads) {
   EXPECT_THAT(rejection.reason(), HasSubstr("32 ranks."));
 }
 
+TEST(MakePlan, ATokenForEachRankIsEnough) {
+  EXPECT_EQ(PlanOf(Ask(32, 8, 128, 7, 7)).ranks(6).valid_tokens(), 1);
+  const v1::Rejection rejection = RejectionOf(Ask(32, 8, 128, 6, 7));
+  EXPECT_EQ(rejection.code(), v1::REJECTION_CODE_MORE_RANKS_THAN_TOKENS);
+  EXPECT_EQ(rejection.nearest_legal().ranks(), 6);
+}
+
 TEST(MakePlan, SaysWhatRingWouldMakeOfTooManyRanks) {
   const v1::PlanResponse response = Answer(Ask(32, 8, 128, 4096, 64));
   ASSERT_EQ(response.rejected_size(), 3);
@@ -276,6 +283,9 @@ TEST(MakePlan, GivesAReasonAgainstEveryOtherFamily) {
     *nearest.mutable_constraints() = response.rejected(i).nearest_legal();
     PlanOf(nearest);
   }
+  // The nearest to an even plan is an even plan, not the one that was made.
+  EXPECT_EQ(response.rejected(0).family(), v1::FAMILY_ULYSSES_EVEN);
+  EXPECT_EQ(response.rejected(0).nearest_legal().ranks(), 4);
 }
 
 // Absurd requests, each with the field that the error must name first.
@@ -348,6 +358,31 @@ TEST(MakePlan, NamesTheFieldOfAnAbsurdRequest) {
         << c.field;
     EXPECT_THAT(std::string(response.status().message()),
                 StartsWith(std::string(c.field) + ": "));
+  }
+}
+
+// The longest sequence that is taken still has bytes that fit 63 bits.
+TEST(MakePlan, BytesOfTheLongestSequenceFit) {
+  v1::PlanRequest request = Ask(1024, 1024, 65536, 1, 1);
+  request.mutable_workload()->set_data_type(v1::DATA_TYPE_FP32);
+  request.mutable_constraints()->add_families(v1::FAMILY_ULYSSES_UNEVEN);
+  uint64_t taken = 1;
+  for (uint64_t step = uint64_t{1} << 39; step > 0; step /= 2) {
+    request.mutable_workload()->set_sequence_length(taken + step);
+    if (MakePlan(request).ok()) taken += step;
+  }
+  EXPECT_GT(taken, uint64_t{1} << 30);
+  request.mutable_workload()->set_sequence_length(taken);
+  for (uint32_t ranks : {1, 1000, 1023, 1024}) {
+    request.mutable_constraints()->set_ranks(ranks);
+    const v1::Plan plan = PlanOf(request);
+    // All rows, times q, k, v and o of all heads, forward and backward, in
+    // fp32.
+    const auto bytes = static_cast<unsigned __int128>(taken) *
+                       (2 * 1024 + 2 * plan.kv_head_copies()) * 65536 * 4;
+    EXPECT_TRUE(bytes * 2 < uint64_t{1} << 63);
+    EXPECT_TRUE(plan.total().forward_bytes() == bytes);
+    EXPECT_TRUE(plan.total().backward_bytes() == bytes);
   }
 }
 

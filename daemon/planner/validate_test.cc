@@ -131,6 +131,11 @@ TEST(ValidatePlan, NamesWhatIsWrong) {
        [](auto& p) {
          p.mutable_ranks(1)->mutable_query_heads()->set_count(0);
        }},
+      {"ranks[2].query_heads", "nobody's",
+       [](auto& p) {
+         p.mutable_ranks(2)->mutable_query_heads()->set_count(
+             p.ranks(2).query_heads().count() - 1);
+       }},
       {"ranks[0].kv_heads", "expected 1",
        [](auto& p) { p.mutable_ranks(0)->add_kv_heads(1); }},
       {"ranks[0].seq_to_heads.send[1]", "expected",
