@@ -99,7 +99,7 @@ class Exchange {
     }
     StatusOr<driver::Transfer> transfer = comm->AllToAllv(sends, recvs);
     if (!transfer.ok()) return transfer.status();
-    return transfer->Wait(options.timeout_ms);
+    return transfer->Wait(options.timeout_ms, options.watch);
   }
 
   Status Unpack(ithaca_ulysses_step step,

@@ -7,6 +7,7 @@
 #define ITHACA_TESTS_E2E_DEMO_ATTENTION_H_
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,8 @@ struct LayerOptions {
   int64_t valid_tokens = 0;  // of the whole sequence; the rest is padding
   int threads = 1;
   int64_t timeout_ms = 60'000;  // for each exchange
+  // Asked every 100 ms during an exchange; an error ends it.
+  std::function<Status()> watch;
 };
 
 struct LayerResult {
