@@ -92,7 +92,8 @@ void Report::Add(size_t bytes, const Summary& s) {
        {"min_us", s.min_ns / 1e3},
        {"max_us", s.max_ns / 1e3},
        {"gigabytes_per_second_per_rank",
-        latency ? nlohmann::ordered_json() : s.gigabytes_per_second},
+        latency ? nlohmann::ordered_json()
+                 : nlohmann::ordered_json(s.gigabytes_per_second)},
        {"cpu_seconds_per_gigabyte", s.cpu_seconds_per_gigabyte},
        {"system_seconds_per_gigabyte", s.system_seconds_per_gigabyte},
        {"copy_seconds_per_gigabyte", s.copy_seconds_per_gigabyte},
