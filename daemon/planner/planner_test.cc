@@ -3,8 +3,9 @@
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <vector>
 
-#include "daemon/planner/validate.h"
+#include "daemon/planner/ask_for_test.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -12,47 +13,6 @@ namespace ithaca::planner {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using ::testing::StartsWith;
-
-v1::PlanRequest Ask(uint32_t heads, uint32_t kv_heads, uint32_t head_size,
-                    uint64_t tokens, uint32_t ranks) {
-  v1::PlanRequest request;
-  request.mutable_model()->set_query_heads(heads);
-  request.mutable_model()->set_kv_heads(kv_heads);
-  request.mutable_model()->set_head_size(head_size);
-  request.mutable_workload()->set_sequence_length(tokens);
-  request.mutable_constraints()->set_ranks(ranks);
-  return request;
-}
-
-v1::PlanResponse Answer(const v1::PlanRequest& request) {
-  const auto response = MakePlan(request);
-  EXPECT_TRUE(response.ok()) << response.status();
-  return response.ok() ? *response : v1::PlanResponse();
-}
-
-// The only plan of an answer that must have one, and must be valid.
-v1::Plan PlanOf(const v1::PlanRequest& request) {
-  const v1::PlanResponse response = Answer(request);
-  EXPECT_EQ(response.plans_size(), 1) << response.ShortDebugString();
-  if (response.plans_size() != 1) return {};
-  const v1::ValidateResponse check = ValidatePlan(response.plans(0));
-  EXPECT_TRUE(check.valid()) << check.DebugString();
-  return response.plans(0);
-}
-
-// The first rejection of an answer that must have no plan, and whose nearest
-// legal choice must have one.
-v1::Rejection RejectionOf(const v1::PlanRequest& request) {
-  const v1::PlanResponse response = Answer(request);
-  EXPECT_EQ(response.plans_size(), 0);
-  if (response.rejected().empty()) return {};
-  v1::PlanRequest nearest = request;
-  *nearest.mutable_constraints() = response.rejected(0).nearest_legal();
-  PlanOf(nearest);
-  return response.rejected(0);
-}
 
 std::string ReadModel(const std::string& name) {
   std::ifstream file("daemon/planner/models/" + name);
@@ -217,184 +177,8 @@ TEST(MakePlan, SummaryHasTheHashOfTheWhole) {
   EXPECT_EQ(response.plans(0).ranks_size(), 0);
 }
 
-TEST(MakePlan, RefusesMoreRanksThanHeads) {
-  const v1::Rejection rejection = RejectionOf(Ask(32, 8, 128, 4096, 64));
-  EXPECT_EQ(rejection.code(), v1::REJECTION_CODE_MORE_RANKS_THAN_HEADS);
-  EXPECT_EQ(rejection.nearest_legal().ranks(), 32);
-  EXPECT_THAT(rejection.reason(),
-              HasSubstr("64 ranks cannot share 32 query heads"));
-  EXPECT_THAT(rejection.reason(), HasSubstr("32 ranks."));
-}
-
-TEST(MakePlan, ATokenForEachRankIsEnough) {
-  EXPECT_EQ(PlanOf(Ask(32, 8, 128, 7, 7)).ranks(6).valid_tokens(), 1);
-  const v1::Rejection rejection = RejectionOf(Ask(32, 8, 128, 6, 7));
-  EXPECT_EQ(rejection.code(), v1::REJECTION_CODE_MORE_RANKS_THAN_TOKENS);
-  EXPECT_EQ(rejection.nearest_legal().ranks(), 6);
-}
-
-TEST(MakePlan, SaysWhatRingWouldMakeOfTooManyRanks) {
-  const v1::PlanResponse response = Answer(Ask(32, 8, 128, 4096, 64));
-  ASSERT_EQ(response.rejected_size(), 3);
-  EXPECT_EQ(response.rejected(2).family(), v1::FAMILY_ULYSSES_RING);
-  EXPECT_THAT(response.rejected(2).reason(), HasSubstr("would be 32 x 2."));
-}
-
-TEST(MakePlan, RefusesWithTheNearestLegalChoice) {
-  EXPECT_EQ(RejectionOf(Ask(32, 8, 128, 5, 8)).code(),
-            v1::REJECTION_CODE_MORE_RANKS_THAN_TOKENS);
-
-  v1::PlanRequest request = Ask(28, 4, 128, 4096, 8);
-  request.mutable_constraints()->add_families(v1::FAMILY_ULYSSES_EVEN);
-  v1::Rejection rejection = RejectionOf(request);
-  EXPECT_EQ(rejection.code(), v1::REJECTION_CODE_HEADS_DO_NOT_DIVIDE);
-  EXPECT_EQ(rejection.nearest_legal().ranks(), 4);
-
-  request = Ask(32, 8, 128, 4096, 16);
-  request.mutable_constraints()->set_ulysses_degree(8);
-  rejection = RejectionOf(request);
-  EXPECT_EQ(rejection.code(), v1::REJECTION_CODE_MESH_DOES_NOT_COVER_RANKS);
-  EXPECT_EQ(rejection.nearest_legal().data_parallel_degree(), 2);
-
-  request = Ask(32, 8, 128, 4096, 16);
-  request.mutable_constraints()->set_ring_degree(2);
-  rejection = RejectionOf(request);
-  EXPECT_EQ(rejection.code(), v1::REJECTION_CODE_NOT_PLANNED_YET);
-  EXPECT_EQ(rejection.nearest_legal().ranks(), 16);
-
-  request = Ask(32, 8, 128, 4096, 16);
-  request.mutable_constraints()->add_families(v1::FAMILY_RING);
-  rejection = RejectionOf(request);
-  EXPECT_EQ(rejection.family(), v1::FAMILY_RING);
-  EXPECT_EQ(rejection.nearest_legal().ranks(), 16);
-}
-
-TEST(MakePlan, GivesAReasonAgainstEveryOtherFamily) {
-  const v1::PlanResponse response = Answer(Ask(28, 4, 128, 4096, 8));
-  ASSERT_EQ(response.rejected_size(), 4);
-  const v1::RejectionCode codes[] = {v1::REJECTION_CODE_HEADS_DO_NOT_DIVIDE,
-                                     v1::REJECTION_CODE_HEADS_DO_NOT_DIVIDE,
-                                     v1::REJECTION_CODE_NOT_PLANNED_YET,
-                                     v1::REJECTION_CODE_NOT_PLANNED_YET};
-  for (int i = 0; i < 4; ++i) {
-    EXPECT_EQ(response.rejected(i).code(), codes[i]) << i;
-    EXPECT_FALSE(response.rejected(i).reason().empty());
-    v1::PlanRequest nearest = Ask(28, 4, 128, 4096, 8);
-    *nearest.mutable_constraints() = response.rejected(i).nearest_legal();
-    PlanOf(nearest);
-  }
-  // The nearest to an even plan is an even plan, not the one that was made.
-  EXPECT_EQ(response.rejected(0).family(), v1::FAMILY_ULYSSES_EVEN);
-  EXPECT_EQ(response.rejected(0).nearest_legal().ranks(), 4);
-}
-
 // Absurd requests, each with the field that the error must name first.
-TEST(MakePlan, NamesTheFieldOfAnAbsurdRequest) {
-  const v1::PlanRequest good = Ask(32, 8, 128, 4096, 4);
-  const struct {
-    const char* field;
-    void (*spoil)(v1::PlanRequest&);
-  } cases[] = {
-      {"model", [](auto& r) { r.clear_model(); }},
-      {"model.query_heads",
-       [](auto& r) { r.mutable_model()->set_query_heads(0); }},
-      {"model.query_heads",
-       [](auto& r) { r.mutable_model()->set_query_heads(1025); }},
-      {"model.kv_heads", [](auto& r) { r.mutable_model()->set_kv_heads(0); }},
-      {"model.kv_heads", [](auto& r) { r.mutable_model()->set_kv_heads(33); }},
-      {"model.kv_heads", [](auto& r) { r.mutable_model()->set_kv_heads(5); }},
-      {"model.head_size", [](auto& r) { r.mutable_model()->set_head_size(0); }},
-      {"model.head_size",
-       [](auto& r) { r.mutable_model()->clear_head_size(); }},
-      {"model.hidden_size",
-       [](auto& r) { r.mutable_model()->set_hidden_size(~0u); }},
-      {"model.layers", [](auto& r) { r.mutable_model()->set_layers(~0u); }},
-      {"workload.sequence_length", [](auto& r) { r.clear_workload(); }},
-      {"workload.sequence_length",
-       [](auto& r) {
-         r.mutable_workload()->set_sequence_length(uint64_t{1} << 63);
-       }},
-      {"workload.sequence_length",
-       [](auto& r) {
-         r.mutable_workload()->set_sequence_length(uint64_t{1} << 40);
-         r.mutable_workload()->set_batch(1 << 20);
-       }},
-      {"workload.batch", [](auto& r) { r.mutable_workload()->set_batch(0); }},
-      {"workload.data_type",
-       [](auto& r) {
-         r.mutable_workload()->set_data_type(static_cast<v1::DataType>(9));
-       }},
-      {"workload.mode",
-       [](auto& r) {
-         r.mutable_workload()->set_mode(static_cast<v1::Mode>(-1));
-       }},
-      {"constraints.ranks", [](auto& r) { r.clear_constraints(); }},
-      {"constraints.ranks",
-       [](auto& r) { r.mutable_constraints()->set_ranks(~0u); }},
-      {"constraints.ulysses_degree",
-       [](auto& r) { r.mutable_constraints()->set_ulysses_degree(0); }},
-      {"constraints.tensor_degree",
-       [](auto& r) { r.mutable_constraints()->set_tensor_degree(~0u); }},
-      {"constraints.remainder_policy",
-       [](auto& r) {
-         r.mutable_constraints()->set_remainder_policy(
-             static_cast<v1::RemainderPolicy>(7));
-       }},
-      {"constraints.families[0]",
-       [](auto& r) {
-         r.mutable_constraints()->add_families(v1::FAMILY_UNSPECIFIED);
-       }},
-      {"topology.nodes", [](auto& r) { r.mutable_topology(); }},
-      {"topology.nodes[0].name",
-       [](auto& r) { r.mutable_topology()->add_nodes(); }},
-      {"detail", [](auto& r) { r.set_detail(static_cast<v1::Detail>(8)); }},
-      {"hugging_face_config", [](auto& r) { r.set_hugging_face_config("[]"); }},
-  };
-  for (const auto& c : cases) {
-    v1::PlanRequest request = good;
-    c.spoil(request);
-    const auto response = MakePlan(request);
-    EXPECT_EQ(response.status().code(), absl::StatusCode::kInvalidArgument)
-        << c.field;
-    EXPECT_THAT(std::string(response.status().message()),
-                StartsWith(std::string(c.field) + ": "));
-  }
-}
-
 // The longest sequence that is taken still has bytes that fit 63 bits.
-TEST(MakePlan, BytesOfTheLongestSequenceFit) {
-  v1::PlanRequest request = Ask(1024, 1024, 65536, 1, 1);
-  request.mutable_workload()->set_data_type(v1::DATA_TYPE_FP32);
-  request.mutable_constraints()->add_families(v1::FAMILY_ULYSSES_UNEVEN);
-  uint64_t taken = 1;
-  for (uint64_t step = uint64_t{1} << 39; step > 0; step /= 2) {
-    request.mutable_workload()->set_sequence_length(taken + step);
-    if (MakePlan(request).ok()) taken += step;
-  }
-  EXPECT_GT(taken, uint64_t{1} << 30);
-  request.mutable_workload()->set_sequence_length(taken);
-  for (uint32_t ranks : {1, 1000, 1023, 1024}) {
-    request.mutable_constraints()->set_ranks(ranks);
-    const v1::Plan plan = PlanOf(request);
-    // All rows, times q, k, v and o of all heads, forward and backward, in
-    // fp32.
-    const auto bytes = static_cast<unsigned __int128>(taken) *
-                       (2 * 1024 + 2 * plan.kv_head_copies()) * 65536 * 4;
-    EXPECT_TRUE(bytes * 2 < uint64_t{1} << 63);
-    EXPECT_TRUE(plan.total().forward_bytes() == bytes);
-    EXPECT_TRUE(plan.total().backward_bytes() == bytes);
-  }
-}
-
-TEST(MakePlan, TooMuchDetailForOneMessage) {
-  v1::PlanRequest request = Ask(1024, 1024, 64, 4096, 65536);
-  request.mutable_constraints()->set_data_parallel_degree(64);
-  EXPECT_THAT(std::string(MakePlan(request).status().message()),
-              StartsWith("detail: "));
-  request.set_detail(v1::DETAIL_SUMMARY);
-  EXPECT_EQ(Answer(request).plans_size(), 1);
-}
-
 // The hash is part of the contract: ranks of different builds must agree on it.
 TEST(MakePlan, GoldenHash) {
   v1::PlanRequest request = Ask(28, 4, 128, 4099, 8);
