@@ -1,0 +1,31 @@
+// All commands of ithacactl.
+//
+// Used by main and by tests. Threads: one.
+#ifndef ITHACA_DAEMON_CLI_COMMANDS_H_
+#define ITHACA_DAEMON_CLI_COMMANDS_H_
+
+#include <string>
+#include <vector>
+
+#include "daemon/cli/command.h"
+
+namespace ithaca::cli {
+
+// One function per file <name>_command.cc.
+Command GroupDeleteCommand();
+Command GroupListCommand();
+Command GroupShowCommand();
+Command GroupWatchCommand();
+Command PlanCommand();
+Command StatusCommand();
+Command VersionCommand();
+
+// In the order of the help.
+const std::vector<Command>& AllCommands();
+
+// Runs the command line without the program's name; returns the exit status.
+int Main(const std::vector<std::string>& line, const Streams& streams);
+
+}  // namespace ithaca::cli
+
+#endif  // ITHACA_DAEMON_CLI_COMMANDS_H_
