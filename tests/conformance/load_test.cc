@@ -14,6 +14,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -44,15 +45,18 @@ void UseProtobuf() {
 class GrpcUser {
  public:
   GrpcUser() {
-    const char* base = std::getenv("TEST_TMPDIR");
-    address_ = std::string("unix:") + (base != nullptr ? base : "/tmp") +
-               "/load_test." + std::to_string(getpid());
+    // Not TEST_TMPDIR: the path of a socket ends at 107 characters.
+    EXPECT_NE(mkdtemp(folder_), nullptr);
+    address_ = std::string("unix:") + folder_ + "/socket";
     grpc::EnableDefaultHealthCheckService(true);
     grpc::ServerBuilder builder;
     builder.AddListeningPort(address_, grpc::InsecureServerCredentials());
     server_ = builder.BuildAndStart();
   }
-  ~GrpcUser() { server_->Shutdown(); }
+  ~GrpcUser() {
+    if (server_ != nullptr) server_->Shutdown();
+    std::filesystem::remove_all(folder_);
+  }
 
   void Call() {
     ASSERT_NE(server_, nullptr);
@@ -83,6 +87,7 @@ class GrpcUser {
   }
 
  private:
+  char folder_[32] = "/tmp/load_test.XXXXXX";
   std::string address_;
   std::unique_ptr<grpc::Server> server_;
 };
