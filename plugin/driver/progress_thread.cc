@@ -237,6 +237,7 @@ void ProgressThread::Submit(std::shared_ptr<Operation> operation) {
 }
 
 bool ProgressThread::Stop(Status reason, int64_t limit_ms) {
+  if (left_behind_) return false;
   {
     std::unique_lock<std::mutex> lock(shared_->mutex);
     if (shared_->stop_reason.ok()) shared_->stop_reason = std::move(reason);
@@ -245,7 +246,8 @@ bool ProgressThread::Stop(Status reason, int64_t limit_ms) {
     shared_->from_thread.wait_for(lock, std::chrono::milliseconds(limit_ms),
                                   [this] { return shared_->exited; });
     if (!shared_->exited) {
-      if (thread_.joinable()) thread_.detach();
+      thread_.detach();
+      left_behind_ = true;
       return false;
     }
   }

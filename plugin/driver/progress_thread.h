@@ -5,7 +5,7 @@
 // and channel run one after the other in the order they were submitted. The
 // first error ends it: every operation, running or new, gets that error.
 //
-// Submit, Stop and Describe may be called from any thread.
+// Submit and Describe may be called from any thread, Stop by one at a time.
 #ifndef ITHACA_PLUGIN_DRIVER_PROGRESS_THREAD_H_
 #define ITHACA_PLUGIN_DRIVER_PROGRESS_THREAD_H_
 
@@ -48,6 +48,7 @@ class ProgressThread {
   const std::shared_ptr<Shared> shared_;
   const std::shared_ptr<Core> core_;
   std::thread thread_;
+  bool left_behind_ = false;
 };
 
 }  // namespace ithaca::driver

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -34,16 +35,20 @@ struct Process {
   std::atomic<uint64_t> random{0};
   std::atomic<uint64_t> names{0};
   std::atomic<uint64_t> isends{0}, tests{0}, receives{0};
+  uint64_t id = 0;              // random
   std::atomic<int> objects{0};  // listeners and connections that exist
 
   std::mutex init_mutex;
   std::string text;         // guarded by init_mutex
   bool configured = false;  // guarded by init_mutex
+
+  Process() { (void)!getrandom(&id, sizeof(id), 0); }
 };
 
 Process& ThisProcess() {
-  static Process* const process = new Process;
-  return *process;
+  // Destroyed when the library is closed; nothing of ours runs then.
+  static Process process;
+  return process;
 }
 
 #define TEST_NET_WARN(...)                                                \
@@ -275,7 +280,9 @@ Result TestNetListen(int, void* handle, void** listen_comm) {
   auto listener = std::make_unique<Listener>();
   Handle h = {};
   h.magic = kHandleMagic;
-  snprintf(h.name, sizeof(h.name), "ithaca-test-net-%d-%llu", getpid(),
+  // Process ids repeat between sandboxes that share one network.
+  snprintf(h.name, sizeof(h.name), "ithaca-test-net-%llx-%llu",
+           static_cast<unsigned long long>(ThisProcess().id),
            static_cast<unsigned long long>(ThisProcess().names.fetch_add(1)));
   sockaddr_un address;
   const socklen_t size = Address(h.name, &address);
