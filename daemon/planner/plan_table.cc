@@ -199,14 +199,14 @@ std::string PlanTable(const v1::Plan& plan) {
 std::string RejectionText(const v1::PlanResponse& response) {
   std::string text;
   for (const v1::Rejection& rejection : response.rejected()) {
-    const std::string family =
+    const std::string what =
         rejection.family() == v1::FAMILY_UNSPECIFIED
-            ? "every family"
-            : Lower(v1::Family_Name(rejection.family()), "FAMILY_");
-    absl::StrAppend(
-        &text, "not ", family, ": ",
-        ShortName(v1::RejectionCode_Name(rejection.code()), "REJECTION_CODE_"),
-        "\n", Wrap(rejection.reason(), "    "));
+            ? "no plan"
+            : "not " + Lower(v1::Family_Name(rejection.family()), "FAMILY_");
+    const std::string code =
+        ShortName(v1::RejectionCode_Name(rejection.code()), "REJECTION_CODE_");
+    absl::StrAppend(&text, what, ": ", code, "\n",
+                    Wrap(rejection.reason(), "    "));
   }
   return text;
 }

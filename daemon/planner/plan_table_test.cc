@@ -103,8 +103,7 @@ TEST(PlanTable, TakesAnyPlanMessage) {
 TEST(RejectionText, SaysWhichAndWhy) {
   const std::string text = RejectionText(*MakePlan(Request(29)));
   ExpectFits(text);
-  EXPECT_THAT(
-      text, HasSubstr("not every family: MORE_RANKS_THAN_HEADS\n    29 ranks"));
+  EXPECT_THAT(text, HasSubstr("no plan: MORE_RANKS_THAN_HEADS\n    29 ranks"));
   EXPECT_THAT(text, HasSubstr("not ring: NOT_PLANNED_YET\n"));
   EXPECT_EQ(RejectionText({}), "");
 }

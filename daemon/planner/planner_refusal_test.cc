@@ -31,7 +31,8 @@ TEST(Refusals, SaysWhatRingWouldMakeOfTooManyRanks) {
   const v1::PlanResponse response = Answer(Ask(32, 8, 128, 4096, 64));
   ASSERT_EQ(response.rejected_size(), 3);
   EXPECT_EQ(response.rejected(2).family(), v1::FAMILY_ULYSSES_RING);
-  EXPECT_THAT(response.rejected(2).reason(), HasSubstr("would be 32 x 2."));
+  EXPECT_THAT(response.rejected(2).reason(),
+              HasSubstr("would be Ulysses 32 x ring 2."));
 }
 
 TEST(Refusals, RefusesWithTheNearestLegalChoice) {

@@ -35,7 +35,11 @@ void Add(v1::Family family, const Obstacle& obstacle,
   rejection->set_reason(obstacle.reason);
   if (!nearest) return;
   *rejection->mutable_nearest_legal() = *nearest;
-  if (obstacle.code == v1::REJECTION_CODE_NOT_NEEDED) return;
+  // Nothing is nearest within a family that is not needed, or not planned.
+  const bool within = family == v1::FAMILY_UNSPECIFIED ||
+                      (obstacle.code != v1::REJECTION_CODE_NOT_NEEDED &&
+                       obstacle.code != v1::REJECTION_CODE_NOT_PLANNED_YET);
+  if (!within) return;
   rejection->mutable_reason()->append(" " + Describe(*nearest));
 }
 
@@ -83,21 +87,22 @@ Obstacle WhyNotUlysses(const Case& c, uint32_t degree, v1::Family family) {
              : KvHeadsDoNotDivide(c, degree, "cannot be copied evenly to");
 }
 
-// "32 x 2" for 64 ranks and 32 heads: the largest Ulysses degree that divides
-// the ranks.
+// " For 64 ranks the split would be Ulysses 32 x ring 2." where the heads do
+// not reach for the ranks: the largest Ulysses degree that divides these.
 std::string RingSplit(const Case& c, uint32_t ranks) {
-  uint32_t ulysses = std::min(ranks, c.query_heads);
+  if (ranks <= c.query_heads) return "";
+  uint32_t ulysses = c.query_heads;
   while (ranks % ulysses != 0) --ulysses;
-  return absl::StrCat(ulysses, " x ", ranks / ulysses);
+  return absl::StrCat(" For ", ranks, " ranks the split would be Ulysses ",
+                      ulysses, " x ring ", ranks / ulysses, ".");
 }
 
 Obstacle NotPlannedYet(const Case& c, uint32_t ranks, v1::Family family) {
   return {v1::REJECTION_CODE_NOT_PLANNED_YET,
           family == v1::FAMILY_RING
               ? "Ring attention is not planned yet."
-              : absl::StrCat(
-                    "Ulysses x ring is not planned yet; the split would be ",
-                    RingSplit(c, ranks), ".")};
+              : absl::StrCat("Ulysses x ring is not planned yet.",
+                             RingSplit(c, ranks))};
 }
 
 void RejectUnplanned(const Case& c, const v1::Constraints& constraints,
