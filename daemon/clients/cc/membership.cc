@@ -306,38 +306,47 @@ v1::Fence Membership::FenceAt(uint64_t epoch) const {
   return fence;
 }
 
-void Membership::PrepareCall(grpc::ClientContext* context,
-                             int64_t extra_ms) const {
-  context->set_deadline(std::chrono::system_clock::now() +
-                        std::chrono::milliseconds(timeout_ms_ + extra_ms));
-  // A daemon that is just being restarted is waited for.
-  context->set_wait_for_ready(true);
+absl::Status Membership::Call(
+    int64_t wait_ms,
+    const std::function<grpc::Status(grpc::ClientContext*)>& call) const {
+  const auto deadline = std::chrono::system_clock::now() +
+                        std::chrono::milliseconds(timeout_ms_ + wait_ms);
+  for (;;) {
+    grpc::ClientContext context;
+    context.set_deadline(deadline);
+    context.set_wait_for_ready(true);
+    absl::Status status = FromRpc(call(&context));
+    const std::string reason = ReasonOf(status);
+    const bool away = status.code() == absl::StatusCode::kUnavailable &&
+                      (reason.empty() || reason == "DRAINING");
+    if (!away || std::chrono::system_clock::now() >= deadline) return status;
+    std::this_thread::sleep_for(std::chrono::milliseconds(kRetryEveryMs));
+  }
 }
 
 absl::Status Membership::PublishBlob(uint64_t epoch, const std::string& name,
                                      const std::string& data) {
-  grpc::ClientContext context;
-  PrepareCall(&context, 0);
   v1::PublishBlobRequest request;
   *request.mutable_fence() = FenceAt(epoch);
   request.set_name(name);
   request.set_data(data);
-  v1::PublishBlobResponse response;
-  return FromRpc(stub_->PublishBlob(&context, request, &response));
+  return Call(0, [&](grpc::ClientContext* context) {
+    v1::PublishBlobResponse response;
+    return stub_->PublishBlob(context, request, &response);
+  });
 }
 
 absl::StatusOr<std::string> Membership::GetBlob(uint64_t epoch,
                                                 const std::string& name,
                                                 int64_t wait_ms) {
-  grpc::ClientContext context;
-  PrepareCall(&context, wait_ms + kMarginMs);
   v1::GetBlobRequest request;
   *request.mutable_fence() = FenceAt(epoch);
   request.set_name(name);
   *request.mutable_wait() = ToDuration(wait_ms);
   v1::GetBlobResponse response;
-  const absl::Status status =
-      FromRpc(stub_->GetBlob(&context, request, &response));
+  const absl::Status status = Call(wait_ms, [&](grpc::ClientContext* context) {
+    return stub_->GetBlob(context, request, &response);
+  });
   if (!status.ok()) return status;
   return std::move(*response.mutable_data());
 }
@@ -347,15 +356,18 @@ absl::Status Membership::Leave() {
   absl::Status status;
   // Others may leave at the same time, each of which makes a new epoch.
   do {
-    grpc::ClientContext context;
-    PrepareCall(&context, 0);
     v1::LeaveGroupRequest request;
     *request.mutable_fence() = FenceAt(epoch);
-    v1::LeaveGroupResponse response;
-    status = FromRpc(stub_->LeaveGroup(&context, request, &response));
+    status = Call(0, [&](grpc::ClientContext* context) {
+      v1::LeaveGroupResponse response;
+      return stub_->LeaveGroup(context, request, &response);
+    });
     epoch = CurrentEpochOf(status);
   } while (ReasonOf(status) == "STALE_EPOCH" && epoch != 0);
   CancelStream();
+  if (std::this_thread::get_id() == reader_.get_id()) return status;
+  std::unique_lock<std::mutex> lock(mutex_);
+  changed_.wait(lock, [this] { return ended_.has_value(); });
   return status;
 }
 

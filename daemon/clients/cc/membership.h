@@ -101,7 +101,11 @@ class Membership {
       int64_t timeout_ms,
       const std::function<bool(const groups::v1::Group&)>& done);
   groups::v1::Fence FenceAt(uint64_t epoch) const;
-  void PrepareCall(grpc::ClientContext* context, int64_t extra_ms) const;
+  // Calls again while the daemon is away, for the client's timeout plus
+  // `wait_ms`.
+  absl::Status Call(
+      int64_t wait_ms,
+      const std::function<grpc::Status(grpc::ClientContext*)>& call) const;
   void CancelStream();
 
   const std::unique_ptr<groups::v1::GroupsService::Stub> stub_;
