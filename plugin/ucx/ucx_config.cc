@@ -50,8 +50,9 @@ std::vector<UcxSetting> RailSettings(const std::string& interface,
       {"TLS", rdma.empty() ? "tcp" : "rc,tcp", false, true},
       // A blocking connect() would stall the thread that serves every rail.
       {"TCP_CONN_NB", "y", true, false},
-      {"TCP_TX_SEG_SIZE", kSegmentBytes, false, false},
-      {"TCP_RX_SEG_SIZE", kSegmentBytes, false, false},
+      // Fixed, because UCX aborts a process that is sent more than it takes.
+      {"TCP_TX_SEG_SIZE", kSegmentBytes, true, false},
+      {"TCP_RX_SEG_SIZE", kSegmentBytes, true, false},
       // No registration cache: it would patch mmap and munmap in the process.
       {"RCACHE_ENABLE", "n", true, false},
   };

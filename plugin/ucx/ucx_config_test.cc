@@ -7,6 +7,7 @@
 #include <fstream>
 #include <map>
 #include <string>
+#include <vector>
 
 namespace ithaca {
 namespace {
@@ -45,7 +46,7 @@ class UcxConfigTest : public ::testing::Test {
     api_.ucp_get_version = &FakeVersion;
     api_.ucs_status_string = &FakeString;
     for (const char* name :
-         {"UCX_TLS", "UCX_TCP_TX_SEG_SIZE", "UCX_NET_DEVICES",
+         {"UCX_TLS", "UCX_X", "UCX_TCP_TX_SEG_SIZE", "UCX_NET_DEVICES",
           "ITHACANET_UCX_TLS", "ITHACANET_UCX_NET_DEVICES"})
       unsetenv(name);
   }
@@ -72,16 +73,27 @@ TEST_F(UcxConfigTest, RdmaTakesItsDeviceAndCopies) {
 
 TEST_F(UcxConfigTest, OurVariablesBeatUcxsAndUcxsBeatDefaults) {
   setenv("UCX_TLS", "rc", 1);  // meant for MPI: must not strip our TCP
-  setenv("UCX_TCP_TX_SEG_SIZE", "8K", 1);
-  ASSERT_TRUE(ReadUcxConfig(api_, RailSettings("eth3", "")).ok());
+  setenv("UCX_X", "1", 1);
+  std::vector<UcxSetting> settings = RailSettings("eth3", "");
+  settings.push_back({"X", "2", false, false});
+  ASSERT_TRUE(ReadUcxConfig(api_, settings).ok());
   EXPECT_EQ(modified["TLS"], "tcp");
-  EXPECT_EQ(modified.count("TX_SEG_SIZE"), 0u);
+  EXPECT_EQ(modified.count("X"), 0u);
   modified.clear();
   setenv("ITHACANET_UCX_TLS", "tcp,sm", 1);
   setenv("ITHACANET_UCX_NET_DEVICES", "eth9", 1);  // a rail is its interface
   ASSERT_TRUE(ReadUcxConfig(api_, RailSettings("eth3", "")).ok());
   EXPECT_EQ(modified.count("TLS"), 0u);
   EXPECT_EQ(modified["NET_DEVICES"], "eth3");
+}
+
+TEST_F(UcxConfigTest, PacketsHaveOneSizeEverywhere) {
+  setenv("UCX_TCP_TX_SEG_SIZE", "8K", 1);
+  setenv("ITHACANET_UCX_TCP_RX_SEG_SIZE", "8K", 1);
+  ASSERT_TRUE(ReadUcxConfig(api_, RailSettings("eth3", "")).ok());
+  EXPECT_EQ(modified["TX_SEG_SIZE"], modified["RX_SEG_SIZE"]);
+  EXPECT_EQ(modified.count("TX_SEG_SIZE"), 1u);
+  unsetenv("ITHACANET_UCX_TCP_RX_SEG_SIZE");
 }
 
 TEST_F(UcxConfigTest, NamesFollowTheVersion) {

@@ -14,7 +14,7 @@ UcxLane::UcxLane(const UcxApi& api, UcxRail* rail, UcxSendPool* pool,
       sink_(sink),
       id_(id),
       description_("UCX " + rail->label() + " -> " + peer.label),
-      sender_(this, api, rail, pool, peer_id, peer.ucx),
+      sender_(this, api, rail, pool, peer_id, peer),
       assembler_(this, sink) {}
 
 UcxLane::~UcxLane() {

@@ -28,7 +28,6 @@ class UcxLaneOwner {
 
 class UcxLane final : public Lane {
  public:
-  // `peer_label` names the peer's rail in logs.
   UcxLane(const UcxApi& api, UcxRail* rail, UcxSendPool* pool,
           UcxLaneOwner* owner, uint64_t id, uint64_t peer_id,
           const RailAddress& peer, LaneSink* sink);
@@ -60,9 +59,8 @@ class UcxLane final : public Lane {
   class Sender : public UcxSender {
    public:
     Sender(UcxLane* lane, const UcxApi& api, UcxRail* rail, UcxSendPool* pool,
-           uint64_t peer_lane, std::string address)
-        : UcxSender(api, rail, pool, peer_lane, std::move(address)),
-          lane_(lane) {}
+           uint64_t peer_lane, const RailAddress& peer)
+        : UcxSender(api, rail, pool, peer_lane, peer), lane_(lane) {}
     void OnEndpointError(ucs_status_t status) override {
       UcxSender::OnEndpointError(status);
       lane_->owner_->NeedsService(lane_);

@@ -46,6 +46,7 @@ StatusOr<std::unique_ptr<UcxRail>> UcxRail::Open(const UcxApi& api,
   ITHACA_RETURN_IF_ERROR(self->OpenWorker(&self->sender_));
   ITHACA_RETURN_IF_ERROR(self->OpenWorker(&self->receiver_));
   ITHACA_RETURN_IF_ERROR(self->ListenFor(receiver));
+  ITHACA_RETURN_IF_ERROR(self->ReadPacketSize());
   ITHACA_RETURN_IF_ERROR(self->ReadAddress());
   return self;
 }
@@ -100,6 +101,22 @@ Status UcxRail::ListenFor(UcxReceiver* receiver) {
   return Status();
 }
 
+Status UcxRail::ReadPacketSize() {
+  // What UCX can take as a head, it can take as one packet.
+  ucp_worker_attr_t attributes = {};
+  attributes.field_mask = UCP_WORKER_ATTR_FIELD_MAX_AM_HEADER;
+  const ucs_status_t status = api_.ucp_worker_query(sender_, &attributes);
+  if (status != UCS_OK)
+    return UcxStatus(api_, status, "UCX does not say its packet size");
+  const size_t room = attributes.max_am_header;
+  if (room < kMinChunkBytes + kChunkHeadBytes + kUcxHeadBytes)
+    return Errorf(Code::kInvalidArgument, "UCX sends %zu bytes at a time on %s",
+                  room, label_.c_str());
+  chunk_bytes_ =
+      std::min(kMaxChunkBytes, room - kChunkHeadBytes - kUcxHeadBytes);
+  return Status();
+}
+
 Status UcxRail::ReadAddress() {
   ucp_address_t* ucx = nullptr;
   size_t bytes = 0;
@@ -108,27 +125,12 @@ Status UcxRail::ReadAddress() {
   if (status != UCS_OK)
     return UcxStatus(api_, status, "UCX has no address for " + label_);
   address_ = EncodeRailAddress(
-      label_, std::string_view(reinterpret_cast<const char*>(ucx), bytes));
+      {chunk_bytes_, label_,
+       std::string(reinterpret_cast<const char*>(ucx), bytes)});
   api_.ucp_worker_release_address(receiver_, ucx);
-  if (address_.size() > kMaxAddressBytes)
-    return Errorf(Code::kInternal, "UCX's address of %s has %zu bytes",
-                  label_.c_str(), address_.size());
-
-  // What UCX can take as a head, it can take as one packet.
-  ucp_worker_attr_t attributes = {};
-  attributes.field_mask = UCP_WORKER_ATTR_FIELD_MAX_AM_HEADER;
-  const ucs_status_t query = api_.ucp_worker_query(sender_, &attributes);
-  if (query != UCS_OK)
-    return UcxStatus(api_, query, "UCX does not say its packet size");
-  const size_t room = attributes.max_am_header;
-  if (room < 2 * (kChunkHeadBytes + kUcxHeadBytes))
-    return Errorf(Code::kInvalidArgument,
-                  "UCX sends packets of %zu bytes only on %s: raise "
-                  "UCX_TCP_TX_SEG_SIZE",
-                  room, label_.c_str());
-  max_chunk_bytes_ =
-      std::min(kMaxChunkBytes, room - kChunkHeadBytes - kUcxHeadBytes);
-  return Status();
+  if (address_.size() <= kMaxAddressBytes) return Status();
+  return Errorf(Code::kInternal, "UCX's address of %s has %zu bytes",
+                label_.c_str(), address_.size());
 }
 
 ucs_status_t UcxRail::OnActiveMessage(void* handler, const void* head,

@@ -59,7 +59,7 @@ class UcxRail {
   // "eth0 10.0.0.1".
   const std::string& label() const { return label_; }
   // The most payload that one active message carries in one packet of UCX.
-  size_t max_chunk_bytes() const { return max_chunk_bytes_; }
+  uint32_t chunk_bytes() const { return chunk_bytes_; }
 
   // Takes a closing endpoint over until UCX has let go of it.
   void Retire(std::unique_ptr<UcxEndpoint> endpoint);
@@ -74,6 +74,7 @@ class UcxRail {
   Status OpenContext(LogSink& log);
   Status OpenWorker(ucp_worker_h* worker);
   Status ListenFor(UcxReceiver* receiver);
+  Status ReadPacketSize();
   Status ReadAddress();
   void PollRetired();
   static ucs_status_t OnActiveMessage(void* handler, const void* head,
@@ -89,7 +90,7 @@ class UcxRail {
   Handler handlers_[3] = {};
   std::string label_;
   std::string address_;
-  size_t max_chunk_bytes_ = 0;
+  uint32_t chunk_bytes_ = 0;
   std::vector<std::unique_ptr<UcxEndpoint>> retired_;
 };
 

@@ -58,8 +58,8 @@ void UcxSender::PostNext() {
     return;
   }
   const uint32_t begin = next.handed_over;
-  const uint32_t bytes = std::min<size_t>(rail_->max_chunk_bytes(),
-                                          next.frame.payload_bytes - begin);
+  const uint32_t bytes =
+      std::min(chunk_bytes_, next.frame.payload_bytes - begin);
   EncodeChunkHead({peer_lane_, next.number, begin, next.frame}, send->head);
   send->bytes = bytes + (next.begun ? 0 : kFrameBytes);
   send->user_memory = bytes > 0;

@@ -7,6 +7,7 @@
 #ifndef ITHACA_PLUGIN_UCX_UCX_SENDER_H_
 #define ITHACA_PLUGIN_UCX_UCX_SENDER_H_
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -17,20 +18,22 @@
 #include "plugin/ucx/ucx_endpoint.h"
 #include "plugin/ucx/ucx_rail.h"
 #include "plugin/ucx/ucx_send_pool.h"
+#include "plugin/ucx/ucx_wire.h"
 
 namespace ithaca {
 
 class UcxSender : public EndpointListener, public UcxSendOwner {
  public:
-  // Towards lane `peer_lane` of the peer whose rail has `address` (UCX's form).
-  // The arguments outlive this.
+  // Towards lane `peer_lane` of the rail `peer`. `api`, `rail` and `pool`
+  // outlive this.
   UcxSender(const UcxApi& api, UcxRail* rail, UcxSendPool* pool,
-            uint64_t peer_lane, std::string address)
+            uint64_t peer_lane, const RailAddress& peer)
       : api_(api),
         rail_(rail),
         pool_(pool),
         peer_lane_(peer_lane),
-        address_(std::move(address)) {}
+        address_(peer.ucx),
+        chunk_bytes_(std::min(peer.chunk_bytes, rail->chunk_bytes())) {}
   // REQUIRES: CloseGently() or CloseNow() if Connect() succeeded.
   ~UcxSender() override = default;
 
@@ -78,6 +81,7 @@ class UcxSender : public EndpointListener, public UcxSendOwner {
   UcxSendPool* const pool_;
   const uint64_t peer_lane_;
   const std::string address_;
+  const uint32_t chunk_bytes_;
   std::unique_ptr<UcxEndpoint> endpoint_;
   Status error_;
   FrameQueue queue_;

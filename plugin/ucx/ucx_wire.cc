@@ -24,13 +24,15 @@ static_assert(offsetof(WireHead, frame) == 16);
 struct WireAddress {
   uint32_t magic;
   uint32_t checksum;
+  uint32_t chunk_bytes;
   uint16_t label_bytes;
   uint16_t ucx_bytes;
 };
-static_assert(sizeof(WireAddress) == 12);
+static_assert(sizeof(WireAddress) == 16);
 static_assert(offsetof(WireAddress, checksum) == 4);
-static_assert(offsetof(WireAddress, label_bytes) == 8);
-static_assert(offsetof(WireAddress, ucx_bytes) == 10);
+static_assert(offsetof(WireAddress, chunk_bytes) == 8);
+static_assert(offsetof(WireAddress, label_bytes) == 12);
+static_assert(offsetof(WireAddress, ucx_bytes) == 14);
 
 constexpr uint32_t kAddressMagic = 0x31584349;
 constexpr size_t kChecksummedFrom = 8;
@@ -96,12 +98,13 @@ Status DecodeChunkHead(const void* head, size_t bytes, size_t data_bytes,
   return Status();
 }
 
-std::string EncodeRailAddress(std::string_view label, std::string_view ucx) {
-  WireAddress wire = {kAddressMagic, 0, static_cast<uint16_t>(label.size()),
-                      static_cast<uint16_t>(ucx.size())};
+std::string EncodeRailAddress(const RailAddress& address) {
+  WireAddress wire = {kAddressMagic, 0, address.chunk_bytes,
+                      static_cast<uint16_t>(address.label.size()),
+                      static_cast<uint16_t>(address.ucx.size())};
   std::string out(sizeof(wire), '\0');
   memcpy(out.data(), &wire, sizeof(wire));
-  out.append(label).append(ucx);
+  out.append(address.label).append(address.ucx);
   wire.checksum = Fnv1a(std::string_view(out).substr(kChecksummedFrom));
   memcpy(out.data(), &wire, sizeof(wire));
   return out;
@@ -118,7 +121,9 @@ StatusOr<RailAddress> DecodeRailAddress(std::string_view bytes) {
     return Damaged("sizes");
   if (wire.checksum != Fnv1a(bytes.substr(kChecksummedFrom)))
     return Damaged("checksum");
+  if (wire.chunk_bytes < kMinChunkBytes) return Damaged("chunk size");
   RailAddress address;
+  address.chunk_bytes = wire.chunk_bytes;
   address.label = bytes.substr(sizeof(wire), wire.label_bytes);
   for (char& c : address.label)
     if (c < ' ' || c > '~') c = '?';

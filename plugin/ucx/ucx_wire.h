@@ -23,14 +23,16 @@
 //   offset  size  field
 //        0     4  magic     0x31584349 ("ICX1")
 //        4     4  checksum  FNV-1a of all that follows
-//        8     2  label_bytes
-//       10     2  ucx_bytes
-//       12     n  label     what to call the rail in logs: "eth0 10.0.0.1"
-//     12+n     m  ucx       UCX's worker address
+//        8     4  chunk_bytes  the longest chunk that this rail takes
+//       12     2  label_bytes
+//       14     2  ucx_bytes
+//       16     n  label     what to call the rail in logs: "eth0 10.0.0.1"
+//     16+n     m  ucx       UCX's worker address
 //
-// The checksum is against accidents. UCX itself trusts an address, so a peer
-// that can forge a handshake can crash this process: the handshake's own
-// protection is what keeps strangers out.
+// chunk_bytes is there because UCX aborts a process that is sent a longer
+// packet than it was configured for. The checksum is against accidents. UCX
+// itself trusts an address, so a peer that can forge a handshake can crash this
+// process: the handshake's own protection is what keeps strangers out.
 #ifndef ITHACA_PLUGIN_UCX_UCX_WIRE_H_
 #define ITHACA_PLUGIN_UCX_UCX_WIRE_H_
 
@@ -75,13 +77,16 @@ uint32_t DecodeNoteNumber(const void* head);
 Status DecodeChunkHead(const void* head, size_t bytes, size_t data_bytes,
                        ChunkHead* out);
 
-// REQUIRES: the sum fits in kMaxAddressBytes.
-std::string EncodeRailAddress(std::string_view label, std::string_view ucx);
+inline constexpr uint32_t kMinChunkBytes = 512;
 
 struct RailAddress {
-  std::string label;  // printable
+  uint32_t chunk_bytes = 0;
+  std::string label;  // printable once decoded
   std::string ucx;
 };
+
+// REQUIRES: the result fits in kMaxAddressBytes.
+std::string EncodeRailAddress(const RailAddress& address);
 
 // DATA_LOSS when malformed or damaged.
 StatusOr<RailAddress> DecodeRailAddress(std::string_view bytes);

@@ -97,20 +97,23 @@ TEST(UcxWireTest, RefusesChunksOutsideThePayload) {
 TEST(UcxWireTest, AddressKeepsItsParts) {
   const std::string ucx("\0\1\2 ucx \xFF", 9);
   const StatusOr<RailAddress> got =
-      DecodeRailAddress(EncodeRailAddress("eth0 10.0.0.1", ucx));
+      DecodeRailAddress(EncodeRailAddress({131072, "eth0 10.0.0.1", ucx}));
   ASSERT_TRUE(got.ok());
+  EXPECT_EQ(got.value().chunk_bytes, 131072u);
   EXPECT_EQ(got.value().label, "eth0 10.0.0.1");
   EXPECT_EQ(got.value().ucx, ucx);
 }
 
 TEST(UcxWireTest, LabelsArePrintable) {
-  const auto got = DecodeRailAddress(EncodeRailAddress("a\n\x1B%s", "x"));
+  const auto got =
+      DecodeRailAddress(EncodeRailAddress({kMinChunkBytes, "a\n\x1B%s", "x"}));
   ASSERT_TRUE(got.ok());
   EXPECT_EQ(got.value().label, "a??%s");
 }
 
 TEST(UcxWireTest, RefusesEveryTruncationAndFlip) {
-  const std::string good = EncodeRailAddress("eth0", std::string(200, 'u'));
+  const std::string good =
+      EncodeRailAddress({4096, "eth0", std::string(200, 'u')});
   for (size_t n = 0; n < good.size(); ++n)
     EXPECT_FALSE(DecodeRailAddress(good.substr(0, n)).ok()) << n;
   EXPECT_FALSE(DecodeRailAddress(good + "x").ok());
@@ -119,7 +122,10 @@ TEST(UcxWireTest, RefusesEveryTruncationAndFlip) {
     bad[bit / 8] ^= 1 << bit % 8;
     EXPECT_EQ(DecodeRailAddress(bad).status().code(), Code::kDataLoss) << bit;
   }
-  EXPECT_FALSE(DecodeRailAddress(EncodeRailAddress("eth0", "")).ok());
+  EXPECT_FALSE(DecodeRailAddress(EncodeRailAddress({4096, "eth0", ""})).ok());
+  EXPECT_FALSE(
+      DecodeRailAddress(EncodeRailAddress({kMinChunkBytes - 1, "eth0", "u"}))
+          .ok());
 }
 
 // Random bytes and mutations of good ones: no crash, and what is accepted obeys
@@ -146,7 +152,7 @@ TEST(UcxWireTest, DecodersWithstandMutations) {
   }
   EXPECT_GT(accepted, 1000);
   for (int round = 0; round < 20000; ++round) {
-    std::string bytes = EncodeRailAddress("eth0", std::string(60, 'u'));
+    std::string bytes = EncodeRailAddress({4096, "eth0", std::string(60, 'u')});
     for (int flips = 1 + random() % 6; flips > 0; --flips)
       bytes[random() % bytes.size()] = random();
     if (random() % 8 == 0) bytes.resize(random() % (kMaxAddressBytes + 10));
