@@ -93,7 +93,7 @@ void Report::Add(size_t bytes, const Summary& s) {
        {"max_us", s.max_ns / 1e3},
        {"gigabytes_per_second_per_rank",
         latency ? nlohmann::ordered_json()
-                 : nlohmann::ordered_json(s.gigabytes_per_second)},
+                : nlohmann::ordered_json(s.gigabytes_per_second)},
        {"cpu_seconds_per_gigabyte", s.cpu_seconds_per_gigabyte},
        {"system_seconds_per_gigabyte", s.system_seconds_per_gigabyte},
        {"copy_seconds_per_gigabyte", s.copy_seconds_per_gigabyte},

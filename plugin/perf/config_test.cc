@@ -1,0 +1,157 @@
+#include "plugin/perf/config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace ithaca::perf {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+StatusOr<Config> Parse(std::vector<std::string> args) {
+  args.insert(args.begin(), "ithaca-perf");
+  std::vector<char*> argv;
+  for (std::string& arg : args) argv.push_back(arg.data());
+  argv.push_back(nullptr);
+  return ParseCommandLine(static_cast<int>(args.size()), argv.data());
+}
+
+TEST(ConfigTest, DefaultsAreNccls) {
+  auto config = Parse({});
+  ASSERT_TRUE(config.ok()) << config.status().ToString();
+  EXPECT_EQ(config->driver.channels, 2);
+  EXPECT_EQ(config->driver.chunk_bytes, 131072u);
+  EXPECT_EQ(config->driver.ll_threshold_bytes, 16384u);
+  EXPECT_EQ(config->driver.pipeline_depth, 0);
+  EXPECT_EQ(config->rank, -1);
+  EXPECT_EQ(config->verify, Verify::kAll);
+}
+
+TEST(ConfigTest, EveryFlag) {
+  auto config = Parse({"--plugin",
+                       "p.so",
+                       "--abi=9",
+                       "--ranks",
+                       "8",
+                       "--rank=7",
+                       "--rendezvous",
+                       "h:1#a",
+                       "--pattern",
+                       "alltoallv",
+                       "--counts",
+                       "c",
+                       "--exchange",
+                       "heads_to_seq",
+                       "--iters",
+                       "3",
+                       "--warmup",
+                       "0",
+                       "--channels",
+                       "4",
+                       "--chunk",
+                       "512K",
+                       "--depth",
+                       "8",
+                       "--ll-threshold",
+                       "0",
+                       "--user-buffers",
+                       "--null-pointers",
+                       "--verify",
+                       "first",
+                       "-o",
+                       "json",
+                       "-v",
+                       "--timeout",
+                       "1.5",
+                       "--device",
+                       "1",
+                       "--round-trips",
+                       "9"});
+  ASSERT_TRUE(config.ok()) << config.status().ToString();
+  EXPECT_EQ(config->plugin, "p.so");
+  EXPECT_EQ(config->abi, 9);
+  EXPECT_EQ(config->ranks, 8);
+  EXPECT_EQ(config->rank, 7);
+  EXPECT_EQ(config->pattern, Pattern::kAllToAllv);
+  EXPECT_EQ(config->exchange, "heads_to_seq");
+  EXPECT_EQ(config->warmup, 0);
+  EXPECT_EQ(config->driver.channels, 4);
+  EXPECT_EQ(config->driver.chunk_bytes, 512u << 10);
+  EXPECT_EQ(config->driver.pipeline_depth, 8);
+  EXPECT_TRUE(config->driver.user_buffers);
+  EXPECT_EQ(config->driver.call_style, driver::CallStyle::kBootstrap);
+  EXPECT_EQ(config->verify, Verify::kFirst);
+  EXPECT_EQ(config->output, Output::kJson);
+  EXPECT_TRUE(config->verbose);
+  EXPECT_EQ(config->timeout_ms, 1500);
+  EXPECT_EQ(config->driver.timeout_ms, 1500);
+  EXPECT_EQ(config->round_trips, 9);
+}
+
+TEST(ConfigTest, MistakesAreNamedWithTheRemedy) {
+  struct Case {
+    std::vector<std::string> args;
+    const char* message;
+  };
+  for (const Case& c : {
+           Case{{"--nonsense"}, "--nonsense is no flag"},
+           Case{{"--ranks"}, "--ranks needs a value"},
+           Case{{"--ranks=x"}, "--ranks=x: 1 to 4096"},
+           Case{{"--ranks=0"}, "1 to 4096"},
+           Case{{"--abi=5"}, "--abi=5: 6 to 12"},
+           Case{{"--pattern=foo"}, "choose alltoall alltoallv"},
+           Case{{"--bytes=1X"}, "\"1X\" is no size"},
+           Case{{"--bytes=1:2"}, "BEGIN:END:FACTOR"},
+           Case{{"--timeout=-1"}, "seconds above 0"},
+           Case{{"extra"}, "\"extra\" belongs to no flag"},
+           Case{{"--rank=0"}, "--rank needs --ranks"},
+           Case{{"--rank=2", "--ranks=2"}, "ranks count from 0"},
+           Case{{"--rank=1", "--ranks=2"}, "needs --rendezvous HOST:PORT"},
+           Case{{"--rank=1", "--ranks=2", "--rendezvous=h"}, "not HOST:PORT"},
+           Case{{"--rendezvous=h:1"}, "--rendezvous needs --rank"},
+           Case{{"--pattern=alltoallv"}, "needs --counts FILE"},
+           Case{{"--counts=f"}, "is for --pattern=alltoallv"},
+           Case{{"--pattern=latency", "--ranks=1"}, "needs two ranks"},
+       }) {
+    auto config = Parse(c.args);
+    EXPECT_EQ(config.status().code(), Code::kInvalidArgument) << c.args[0];
+    EXPECT_THAT(config.status().message(), HasSubstr(c.message));
+  }
+}
+
+TEST(ConfigTest, Sizes) {
+  EXPECT_THAT(ParseByteList("0,1,4K,2M").value(),
+              ElementsAre(0, 1, 4096, 2 << 20));
+  EXPECT_THAT(ParseByteList("1K:16K:4,7").value(),
+              ElementsAre(1024, 4096, 16384, 7));
+  EXPECT_THAT(ParseByteList("5:1:2,3").value(), ElementsAre(3));
+  for (const char* bad :
+       {"", ",", "-1", "1.5K", "K", "1:2:1", "0:8:2", "1:2:3:4",
+        "99999999999999999999", "2000G", "1:1G:999999999"}) {
+    EXPECT_FALSE(ParseByteList(bad).ok()) << bad;
+  }
+  EXPECT_EQ(FormatBytes(0), "0 B");
+  EXPECT_EQ(FormatBytes(1536), "1.50 KiB");
+  EXPECT_EQ(FormatBytes(16 << 20), "16 MiB");
+}
+
+TEST(ConfigTest, HelpNamesEveryFlagAndExitStatus) {
+  const std::string help = HelpText();
+  for (const char* flag :
+       {"--plugin",       "--abi",           "--ranks",  "--rank",
+        "--rendezvous",   "--pattern",       "--bytes",  "--counts",
+        "--exchange",     "--iters",         "--warmup", "--round-trips",
+        "--channels",     "--chunk",         "--depth",  "--ll-threshold",
+        "--user-buffers", "--null-pointers", "--verify", "--output",
+        "--verbose",      "--timeout",       "--device", "Exit status"}) {
+    EXPECT_THAT(help, HasSubstr(flag));
+  }
+  EXPECT_TRUE(Parse({"--help"})->help);
+}
+
+}  // namespace
+}  // namespace ithaca::perf

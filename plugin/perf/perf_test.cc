@@ -1,0 +1,272 @@
+// The program itself: processes, signals, exit status, output.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "plugin/driver/tcp.h"
+
+namespace ithaca::perf {
+namespace {
+
+using driver::Deadline;
+using driver::Fd;
+using driver::HostPort;
+using ::testing::AllOf;
+using ::testing::AnyOf;
+using ::testing::HasSubstr;
+
+constexpr char kProgram[] = "plugin/ithaca-perf";
+constexpr char kPlugin[] = "--plugin=tests/support/libnccl-net-test.so";
+// Long enough for any machine; a test that fails by hanging ends here.
+constexpr int64_t kLongMs = 60'000;
+
+std::string ReadFile(const std::string& path) {
+  std::ifstream file(path);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+// One run of the program, with its output in files.
+class Program {
+ public:
+  explicit Program(std::vector<std::string> args,
+                   const std::string& faults = "") {
+    static int count = 0;
+    const std::string base =
+        std::string(getenv("TEST_TMPDIR")) + "/run" + std::to_string(++count);
+    out_path_ = base + ".out";
+    err_path_ = base + ".err";
+    args.insert(args.begin(), kProgram);
+    std::vector<char*> argv;
+    for (std::string& arg : args) argv.push_back(arg.data());
+    argv.push_back(nullptr);
+    pid_ = fork();
+    if (pid_ != 0) return;
+    if (freopen(out_path_.c_str(), "w", stdout) == nullptr ||
+        freopen(err_path_.c_str(), "w", stderr) == nullptr) {
+      _exit(126);
+    }
+    setenv("ITHACA_TEST_NET", faults.c_str(), 1);
+    execv(kProgram, argv.data());
+    _exit(127);
+  }
+  ~Program() {
+    if (!waited_) {
+      kill(pid_, SIGKILL);
+      (void)Wait();
+    }
+  }
+
+  // The exit status, or -signal.
+  int Wait() {
+    int status = 0;
+    waitpid(pid_, &status, 0);
+    waited_ = true;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+  }
+
+  pid_t pid() const { return pid_; }
+  std::string out() const { return ReadFile(out_path_); }
+  std::string err() const { return ReadFile(err_path_); }
+
+  // The ranks, once all `count` of them have moved data: by then the first
+  // case is in the table.
+  std::vector<pid_t> WaitForRanks(size_t count) const {
+    const Deadline deadline(MonotonicClock(), kLongMs);
+    std::vector<pid_t> ranks;
+    while (!deadline.Expired()) {
+      ranks.clear();
+      std::stringstream children(ReadFile("/proc/" + std::to_string(pid_) +
+                                          "/task/" + std::to_string(pid_) +
+                                          "/children"));
+      pid_t child;
+      while (children >> child) ranks.push_back(child);
+      if (ranks.size() == count &&
+          out().find("\n       1 B") != std::string::npos) {
+        return ranks;
+      }
+      std::this_thread::yield();
+    }
+    ADD_FAILURE() << "no " << count << " ranks: " << err();
+    return ranks;
+  }
+
+ private:
+  pid_t pid_ = -1;
+  bool waited_ = false;
+  std::string out_path_, err_path_;
+};
+
+bool Exists(pid_t pid) {
+  const std::string stat = ReadFile("/proc/" + std::to_string(pid) + "/stat");
+  const size_t name_end = stat.rfind(')');
+  return name_end != stat.npos && stat[name_end + 2] != 'Z';
+}
+
+void ExpectGone(const std::vector<pid_t>& ranks) {
+  const Deadline deadline(MonotonicClock(), kLongMs);
+  for (pid_t rank : ranks) {
+    while (Exists(rank) && !deadline.Expired()) std::this_thread::yield();
+    EXPECT_FALSE(Exists(rank)) << rank;
+  }
+}
+
+TEST(PerfTest, EveryAbiGivesCheckedFigures) {
+  for (const char* abi : {"8", "9", "10", "11", "12"}) {
+    Program run({kPlugin, "--ranks=3", std::string("--abi=") + abi, "--iters=3",
+                 "--bytes=0,1,4K,128K,1M", "-o", "json"});
+    ASSERT_EQ(run.Wait(), 0) << run.err();
+    const auto json = nlohmann::json::parse(run.out());
+    EXPECT_EQ(json["plugin"]["name"], "test");
+    EXPECT_EQ(json["plugin"]["abi"], std::stoi(abi));
+    EXPECT_EQ(json["run"]["ranks"], 3);
+    ASSERT_EQ(json["results"].size(), 5u);
+    for (const auto& result : json["results"]) {
+      const uint64_t bytes = result["bytes"];
+      // 3 iterations, and 2 before them that are checked as well.
+      EXPECT_EQ(result["checked_bytes"], bytes * 9 * 5);
+      EXPECT_EQ(result["payload_bytes"], bytes * 6 * 3);
+      EXPECT_GT(result["median_us"], 0);
+      EXPECT_LE(result["min_us"], result["median_us"]);
+      EXPECT_LE(result["median_us"], result["max_us"]);
+    }
+  }
+}
+
+TEST(PerfTest, EveryPatternWorks) {
+  const std::string counts = std::string(getenv("TEST_TMPDIR")) + "/counts";
+  std::ofstream(counts) << "[[9,0,300000],[1,0,0],[70000,8,2]]";
+  for (const std::vector<std::string>& args :
+       std::vector<std::vector<std::string>>{
+           {"--ranks=3", "--pattern=sendrecv"},
+           {"--ranks=3", "--pattern=latency", "--bytes=0,8,100K"},
+           {"--ranks=2", "--user-buffers"},
+           {"--ranks=2", "--null-pointers"},
+           {"--ranks=1"},
+           {"--pattern=alltoallv", "--counts=" + counts}}) {
+    std::vector<std::string> all = args;
+    all.insert(all.end(), {kPlugin, "--iters=2"});
+    if (args.size() < 3 && args[0].find("alltoallv") == std::string::npos) {
+      all.push_back("--bytes=0,1,300K");
+    }
+    Program run(all);
+    EXPECT_EQ(run.Wait(), 0) << args.back() << ": " << run.err();
+    EXPECT_THAT(run.out(), HasSubstr("net ABI v12"));
+  }
+}
+
+TEST(PerfTest, AWrongByteIsExitStatusOne) {
+  Program run({kPlugin, "--ranks=2", "--bytes=1M", "--iters=5"},
+              "corrupt_at=20");
+  EXPECT_EQ(run.Wait(), 1);
+  EXPECT_THAT(run.err(), AllOf(HasSubstr("alltoall of 1 MiB, iteration"),
+                               HasSubstr("instead of 0x")));
+}
+
+TEST(PerfTest, APluginsErrorIsExitStatusOne) {
+  Program run({kPlugin, "--ranks=3", "--bytes=1M"}, "error_at_isend=30");
+  EXPECT_EQ(run.Wait(), 1);
+  EXPECT_THAT(run.err(), HasSubstr("test-net: isend 30 was told to fail"));
+}
+
+TEST(PerfTest, AMissingPluginIsNamed) {
+  Program run({"--plugin=./missing.so"});
+  EXPECT_EQ(run.Wait(), 1);
+  EXPECT_THAT(run.err(), HasSubstr("there is no plugin file ./missing.so"));
+}
+
+TEST(PerfTest, WrongUsageIsExitStatusTwo) {
+  for (const char* flag : {"--nonsense", "--ranks=0", "--counts=x"}) {
+    Program run({flag});
+    EXPECT_EQ(run.Wait(), 2) << flag;
+    EXPECT_THAT(run.err(), HasSubstr("--help explains"));
+  }
+  Program counts({"--pattern=alltoallv", "--counts=/no/such/file"});
+  EXPECT_EQ(counts.Wait(), 2);
+  Program help({"--help"});
+  EXPECT_EQ(help.Wait(), 0);
+  EXPECT_THAT(help.out(), HasSubstr("Examples"));
+}
+
+TEST(PerfTest, AKilledRankEndsTheRun) {
+  for (size_t victim : {0, 2}) {
+    Program run(
+        {kPlugin, "--ranks=3", "--bytes=1,16M", "--warmup=0", "--iters=300"});
+    // The second case runs while the first is already printed.
+    const std::vector<pid_t> ranks = run.WaitForRanks(3);
+    kill(ranks[victim], SIGKILL);
+    EXPECT_EQ(run.Wait(), 1);
+    EXPECT_THAT(run.err(), AnyOf(HasSubstr("was ended by signal 9"),
+                                 HasSubstr("is gone")));
+    ExpectGone(ranks);
+  }
+}
+
+TEST(PerfTest, AStoppedRankIsNamedAtTheDeadline) {
+  Program run({kPlugin, "--ranks=3", "--bytes=1,16M", "--warmup=0",
+               "--iters=300", "--timeout=2"});
+  const std::vector<pid_t> ranks = run.WaitForRanks(3);
+  kill(ranks[1], SIGSTOP);
+  EXPECT_EQ(run.Wait(), 1);
+  EXPECT_THAT(run.err(), AnyOf(HasSubstr("rank 1 did not answer in time"),
+                               HasSubstr("from rank 1, channel")));
+  ExpectGone(ranks);
+}
+
+TEST(PerfTest, InterruptEndsAllRanks) {
+  for (int signal : {SIGINT, SIGTERM}) {
+    Program run(
+        {kPlugin, "--ranks=3", "--bytes=1,16M", "--warmup=0", "--iters=300"});
+    const std::vector<pid_t> ranks = run.WaitForRanks(3);
+    kill(run.pid(), signal);
+    EXPECT_EQ(run.Wait(), 128 + signal);
+    ExpectGone(ranks);
+  }
+}
+
+TEST(PerfTest, RanksDoNotOutliveAKilledLauncher) {
+  Program run(
+      {kPlugin, "--ranks=2", "--bytes=1,16M", "--warmup=0", "--iters=300"});
+  const std::vector<pid_t> ranks = run.WaitForRanks(2);
+  kill(run.pid(), SIGKILL);
+  EXPECT_EQ(run.Wait(), -SIGKILL);
+  ExpectGone(ranks);
+}
+
+TEST(PerfTest, RanksStartedByHandMeetThroughNoise) {
+  HostPort address;
+  {
+    auto free_port = driver::TcpListen({"127.0.0.1", 0}, &address);
+    ASSERT_TRUE(free_port.ok());
+  }
+  const std::string at = "--rendezvous=" + driver::ToString(address);
+  Program zero({kPlugin, "--rank=0", "--ranks=2", at, "--bytes=4K"});
+  const Deadline deadline(MonotonicClock(), kLongMs);
+  std::vector<Fd> strays;
+  for (int i = 0; i < 20; ++i) {
+    auto stray = driver::TcpConnect(address, deadline);
+    ASSERT_TRUE(stray.ok()) << stray.status().ToString();
+    const std::string noise = i % 2 == 0 ? "GET / HTTP/1.1\r\n\r\n" : "";
+    (void)driver::SendAll(stray->get(), noise.data(), noise.size(), deadline);
+    strays.push_back(std::move(stray).value());
+  }
+  Program one({kPlugin, "--rank=1", "--ranks=2", at, "--bytes=4K"});
+  EXPECT_EQ(zero.Wait(), 0) << zero.err();
+  EXPECT_EQ(one.Wait(), 0) << one.err();
+  EXPECT_THAT(zero.out(), HasSubstr("4 KiB"));
+  EXPECT_EQ(one.out(), "");
+}
+
+}  // namespace
+}  // namespace ithaca::perf
