@@ -21,11 +21,11 @@
 
 #include "plugin/abi/common.h"
 #include "plugin/abi/versions.h"
+#include "tests/conformance/fixture.h"
+#include "tests/conformance/use_once.h"
 
-namespace ithaca {
+namespace ithaca::conformance {
 namespace {
-
-std::string library_path;
 
 // Serialises, parses, registers and prints a message.
 void UseProtobuf() {
@@ -93,7 +93,7 @@ class GrpcUser {
 };
 
 void* Open() {
-  void* library = dlopen(library_path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  void* library = dlopen(LibraryPath().c_str(), RTLD_NOW | RTLD_LOCAL);
   EXPECT_NE(library, nullptr) << dlerror();
   return library;
 }
@@ -123,6 +123,10 @@ TEST(Load, BesideProtobufAndGrpc) {
   void* library = Open();
   ASSERT_NE(library, nullptr);
   ExpectEveryTableIsNamed(library);
+  for (int version : NetVersions()) {
+    SCOPED_TRACE(version);
+    UseOnce(FindNetTable(library, version).get(), version);
+  }
   UseProtobuf();
   grpc_user.Call();
   EXPECT_EQ(dlclose(library), 0);
@@ -157,14 +161,4 @@ TEST(Load, SymbolsDoNotReachTheRestOfTheProcess) {
 }
 
 }  // namespace
-}  // namespace ithaca
-
-int main(int argc, char** argv) {
-  ::testing::InitGoogleTest(&argc, argv);
-  if (argc != 2) {
-    std::fprintf(stderr, "usage: %s LIBRARY\n", argv[0]);
-    return 2;
-  }
-  ithaca::library_path = argv[1];
-  return RUN_ALL_TESTS();
-}
+}  // namespace ithaca::conformance

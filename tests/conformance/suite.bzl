@@ -14,6 +14,7 @@ def conformance_suite(name, plugin, tags = []):
             tags = tags,
             deps = [
                 ":fixture",
+                ":use_once",
                 "//deploy/bazel/system:gtest",
             ],
         )
