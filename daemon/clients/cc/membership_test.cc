@@ -79,9 +79,10 @@ TEST_F(MembershipTest, FormsAGroupAndSharesABlob) {
   static constexpr int kRanks = 8;
   Create(kRanks);
   std::vector<std::thread> ranks;
+  std::atomic<int> readers{0};
   std::vector<uint32_t> slots(kRanks, 99);
   for (int i = 0; i < kRanks; ++i) {
-    ranks.emplace_back([this, i, &slots] {
+    ranks.emplace_back([this, i, &slots, &readers] {
       // Each has a channel of its own, as processes do.
       auto client = MustConnect();
       auto again = client->CreateGroup(CreateRequest(kRanks));
@@ -104,6 +105,9 @@ TEST_F(MembershipTest, FormsAGroupAndSharesABlob) {
       const auto got = me.GetBlob(group.epoch(), "nccl", kLong);
       ASSERT_TRUE(got.ok()) << got.status();
       EXPECT_EQ(*got, secret);
+      // Leaving ends the epoch, so the others must have read by then.
+      ++readers;
+      while (readers < kRanks) std::this_thread::yield();
       EXPECT_TRUE(me.Leave().ok());
       EXPECT_FALSE(me.status().ok());
     });
@@ -152,6 +156,7 @@ TEST_F(MembershipTest, AWaitForABlobEndsWithTheEpoch) {
   });
   EXPECT_TRUE(b->Leave().ok());
   EXPECT_EQ(ReasonOf(waiting.get()), "STALE_EPOCH");
+  ASSERT_TRUE(a->WaitEpochAfter(epoch, kLong).ok());
   const absl::Status late = a->GetBlob(a->View().epoch(), "never", 20).status();
   EXPECT_EQ(late.code(), absl::StatusCode::kDeadlineExceeded);
   EXPECT_EQ(ReasonOf(late), "BLOB_NOT_PUBLISHED");
