@@ -22,6 +22,7 @@ RowRun Exchange::Part::Sequence(int64_t bi) const {
   RowRun run;
   run.rows = rows;
   run.row_bytes = row_bytes;
+  run.wire_stride = row_bytes;
   run.row_stride = row_stride;
   run.tensor_offset = tensor_offset + bi * batch_stride;
   run.wire_offset = wire_offset + bi * rows * row_bytes;
@@ -76,12 +77,10 @@ void Exchange::Pack(const StepShape& step,
                     const ithaca_ulysses_span* messages) const {
   for (int t = 0; t < step.num_tensors(); ++t) {
     if (tensors[t].bytes == 0) continue;  // the batch may still be huge
-    const StoreMode mode = StoreMode::kCached;
     ForEachRun(step, ITHACA_ULYSSES_PACK, t,
                [&](int32_t peer, const RowRun& run) {
-                 CopyToWire(run, tensors[t].data, messages[peer].data, mode);
+                 CopyToWire(run, tensors[t].data, messages[peer].data);
                });
-    FinishStores(mode);
   }
 }
 
@@ -91,7 +90,7 @@ void Exchange::Unpack(const StepShape& step,
   for (int t = 0; t < step.num_tensors(); ++t) {
     if (tensors[t].bytes == 0) continue;
     if (t > 0 && step.sum_kv) {
-      UnpackSums(t, messages, static_cast<char*>(tensors[t].data));
+      UnpackSums(t, messages, tensors[t]);
       continue;
     }
     const StoreMode mode = StoreModeFor(tensors[t].bytes);
@@ -139,17 +138,28 @@ void Exchange::BuildSumSegments() {
 }
 
 void Exchange::UnpackSums(int index, const ithaca_ulysses_const_span* messages,
-                          char* tensor) const {
+                          const ithaca_ulysses_span& tensor) const {
   const int64_t rows = geometry_.me().rows;
+  const StoreMode mode = StoreModeFor(tensor.bytes);
   for (const SumSegment& segment : segments_) {
     const Part part =
         MakePart(rows, geometry_.AllHeads(index), 0, rows, segment.heads);
+    const Contribution* contributions = &contributions_[segment.first];
     for (int64_t bi = 0; bi < geometry_.batch; ++bi) {
-      const RowRun run = part.Sequence(bi);
-      SumRows(geometry_.dtype, &contributions_[segment.first], segment.num,
-              messages, index - 1, bi * rows, run, tensor);
+      RowRun run = part.Sequence(bi);
+      if (segment.num > 1) {
+        SumRows(geometry_.dtype, contributions, segment.num, messages,
+                index - 1, bi * rows, run, tensor.data);
+        continue;
+      }
+      // Nothing to add: every bit stays, those of signalling NaNs too.
+      run.wire_stride = contributions->row_bytes;
+      run.wire_offset =
+          contributions->part_offset[index - 1] + bi * rows * run.wire_stride;
+      CopyFromWire(run, messages[contributions->rank].data, tensor.data, mode);
     }
   }
+  FinishStores(mode);
 }
 
 }  // namespace ithaca::ulysses

@@ -67,7 +67,7 @@ class Exchange {
   void BuildSumSegments();
   Contribution ContributionOf(int32_t rank, int32_t head) const;
   void UnpackSums(int index, const ithaca_ulysses_const_span* messages,
-                  char* tensor) const;
+                  const ithaca_ulysses_span& tensor) const;
 
   Geometry geometry_;
   std::vector<SumSegment> segments_;

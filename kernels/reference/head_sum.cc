@@ -1,7 +1,6 @@
 #include "kernels/reference/head_sum.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "kernels/reference/float_convert.h"
 
@@ -70,9 +69,7 @@ void SumTyped(const Contribution* contributions, int32_t count,
   for (int64_t s = 0; s < run.rows; ++s, tensor += run.row_stride) {
     const Rows<Storage> rows(contributions, messages, part, first_row + s);
     auto* out = reinterpret_cast<Storage*>(tensor);
-    if (count == 1) {
-      memcpy(out, rows[0], run.row_bytes);
-    } else if (count == 2) {
+    if (count == 2) {
       SumTwo<T>(rows[0], rows[1], n, out);
     } else {
       SumMany<T>(rows, count, n, out);

@@ -24,7 +24,7 @@ struct Contribution {
 // where row s of x_c is wire row first_row + s of contribution c in
 // messages[c.rank]; added in fp32 in that order, rounded once to the dtype.
 // With one contribution a copy of its bits. `part` is 0 for dk, 1 for dv;
-// run.wire_offset is not used. REQUIRES: count >= 1; dtype is an
+// run's wire fields are not used. REQUIRES: count >= 2; dtype is an
 // ithaca_ulysses_dtype; no message overlaps the tensor.
 void SumRows(int32_t dtype, const Contribution* contributions, int32_t count,
              const ithaca_ulysses_const_span* messages, int part,
