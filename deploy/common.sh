@@ -14,6 +14,9 @@ die() {
   exit 2
 }
 
+# Prints the comment that opens the script.
+usage() { sed -n '2,/^[^#]/{s/^# \{0,1\}//p}' "$0"; }
+
 # A service or a container may start us without HOME or USER, or with a HOME that
 # cannot be written; bazel insists on all of them.
 prepare_environment() {

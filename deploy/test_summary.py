@@ -15,6 +15,9 @@ import sys
 import xml.etree.ElementTree
 
 PASSED = ("PASSED", "FLAKY")
+DID_NOT_BUILD = "did not build"
+# Tags of tests that deploy/test leaves out, as they name what a machine may lack.
+NEEDS = {"gpu"}
 
 
 def read_events(path):
@@ -66,21 +69,22 @@ class Pass:
 
     def _take(self, event):
         ident = event.get("id", {})
-        if "targetConfigured" in ident and "configured" in event:
-            # A test until it reports; `failed` stands if it never does.
-            if event["configured"].get("targetKind", "").endswith("_test rule"):
+        if "aborted" in event:
+            self._abort(ident, event["aborted"])
+        elif "targetConfigured" in ident:
+            configured = event.get("configured", {})
+            if configured.get("targetKind", "").endswith("_test rule"):
+                # Stands if the test never reports.
                 label = ident["targetConfigured"]["label"]
-                self.outcomes.setdefault(label, ("failed", "did not run"))
-        elif "targetConfigured" in ident and "aborted" in event:
-            self._abort(ident["targetConfigured"]["label"], event["aborted"])
-        elif "pattern" in ident and "aborted" in event:
-            self._abort(" ".join(ident["pattern"]["pattern"]), event["aborted"])
-        elif "unconfiguredLabel" in ident and "aborted" in event:
-            self._abort(ident["unconfiguredLabel"]["label"], event["aborted"])
+                left_out = sorted(set(configured.get("tag", [])) & NEEDS)
+                self.outcomes[label] = (
+                    ("skipped", "needs " + ", ".join(left_out))
+                    if left_out
+                    else ("failed", "did not run")
+                )
         elif "targetCompleted" in ident:
-            label = ident["targetCompleted"]["label"]
             if not event.get("completed", {}).get("success", False):
-                self.outcomes[label] = ("failed", "did not build")
+                self.outcomes[ident["targetCompleted"]["label"]] = ("failed", DID_NOT_BUILD)
         elif "testResult" in ident:
             label = ident["testResult"]["label"]
             for output in event.get("testResult", {}).get("testActionOutput", []):
@@ -91,14 +95,19 @@ class Pass:
             status = event.get("testSummary", {}).get("overallStatus", "NO_STATUS")
             if status in PASSED:
                 self.outcomes[label] = ("passed", "")
-            elif self.outcomes.get(label) != ("failed", "did not build"):
+            elif self.outcomes.get(label) != ("failed", DID_NOT_BUILD):
                 self.outcomes[label] = ("failed", status.lower().replace("_", " "))
 
-    def _abort(self, label, aborted):
-        if aborted.get("reason") == "SKIPPED":
-            self.outcomes[label] = ("skipped", "not for this machine")
-        else:
-            self.outcomes[label] = ("failed", "did not load: " + aborted.get("description", "").strip())
+    def _abort(self, ident, aborted):
+        if "targetCompleted" in ident:
+            label = ident["targetCompleted"]["label"]
+            if aborted.get("reason") == "SKIPPED":
+                self.outcomes[label] = ("skipped", "not for this machine")
+            else:
+                self.outcomes[label] = ("failed", DID_NOT_BUILD)
+        elif "pattern" in ident:
+            label = " ".join(ident["pattern"]["pattern"])
+            self.outcomes[label] = ("failed", "did not load")
 
 
 def main(arguments):

@@ -7,7 +7,7 @@ target but those below kernels/cuda still builds.
 """
 
 def _cuda_configure_impl(ctx):
-    root = ctx.os.environ.get("CUDA_HOME", "/usr/local/cuda")
+    root = ctx.os.environ.get("CUDA_HOME", "") or "/usr/local/cuda"
     nvcc = ctx.path(root + "/bin/nvcc")
     found = nvcc.exists
     ctx.file("defs.bzl", 'HAVE_CUDA = {}\nNVCC = "{}"\nCUDA_HOME = "{}"\n'.format(
