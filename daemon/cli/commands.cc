@@ -89,7 +89,7 @@ const std::vector<Command>& AllCommands() {
   static const auto* const commands = new std::vector<Command>{
       PlanCommand(),       GroupListCommand(),   GroupShowCommand(),
       GroupWatchCommand(), GroupDeleteCommand(), StatusCommand(),
-      VersionCommand(),
+      DemoCommand(),       VersionCommand(),
   };
   return *commands;
 }

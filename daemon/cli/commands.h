@@ -12,6 +12,7 @@
 namespace ithaca::cli {
 
 // One function per file <name>_command.cc.
+Command DemoCommand();
 Command GroupDeleteCommand();
 Command GroupListCommand();
 Command GroupShowCommand();

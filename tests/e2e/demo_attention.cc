@@ -43,6 +43,7 @@ class Exchange {
     ITHACA_RETURN_IF_ERROR(Pack(step, inputs));
     result->pack_seconds += SecondsSince(start_ns);
 
+    if (options.barrier) ITHACA_RETURN_IF_ERROR(options.barrier());
     start_ns = MonotonicClock().NowNs();
     ITHACA_RETURN_IF_ERROR(Move(options, comm));
     result->exchange_seconds += SecondsSince(start_ns);

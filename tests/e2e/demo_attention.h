@@ -23,6 +23,9 @@ struct LayerOptions {
   int64_t valid_tokens = 0;  // of the whole sequence; the rest is padding
   int threads = 1;
   int64_t timeout_ms = 60'000;  // for each exchange
+  // Called before each exchange, so that its time is not that of waiting for a
+  // rank that is late.
+  std::function<Status()> barrier;
   // Asked every 100 ms during an exchange; an error ends it.
   std::function<Status()> watch;
 };

@@ -211,6 +211,7 @@ absl::Status RunRank() {
   options.valid_tokens = plan.workload().sequence_length();
   options.threads = absl::GetFlag(FLAGS_threads);
   options.timeout_ms = timeout_ms;
+  options.barrier = [&bootstrap] { return (*bootstrap)->Barrier(); };
   options.watch = [loss] { return loss->Check(); };
   auto result = RunRankLayer(plan, rank, *flat, options, comm->get());
   if (!result.ok()) return result.status();
