@@ -2,18 +2,17 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "plugin/driver/tcp.h"
+#include "tests/support/program.h"
 
 namespace ithaca::perf {
 namespace {
@@ -30,68 +29,19 @@ constexpr char kPlugin[] = "--plugin=tests/support/libnccl-net-test.so";
 // Long enough for any machine; a test that fails by hanging ends here.
 constexpr int64_t kLongMs = 60'000;
 
-std::string ReadFile(const std::string& path) {
-  std::ifstream file(path);
-  std::stringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
-// One run of the program, with its output in files.
-class Program {
+class Program : public ithaca::testing::Program {
  public:
   explicit Program(std::vector<std::string> args,
-                   const std::string& faults = "") {
-    static int count = 0;
-    const std::string base =
-        std::string(getenv("TEST_TMPDIR")) + "/run" + std::to_string(++count);
-    out_path_ = base + ".out";
-    err_path_ = base + ".err";
-    args.insert(args.begin(), kProgram);
-    std::vector<char*> argv;
-    for (std::string& arg : args) argv.push_back(arg.data());
-    argv.push_back(nullptr);
-    pid_ = fork();
-    if (pid_ != 0) return;
-    if (freopen(out_path_.c_str(), "w", stdout) == nullptr ||
-        freopen(err_path_.c_str(), "w", stderr) == nullptr) {
-      _exit(126);
-    }
-    setenv("ITHACA_TEST_NET", faults.c_str(), 1);
-    execv(kProgram, argv.data());
-    _exit(127);
-  }
-  ~Program() {
-    if (!waited_) {
-      kill(pid_, SIGKILL);
-      (void)Wait();
-    }
-  }
-
-  // The exit status, or -signal.
-  int Wait() {
-    int status = 0;
-    waitpid(pid_, &status, 0);
-    waited_ = true;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-  }
-
-  pid_t pid() const { return pid_; }
-  std::string out() const { return ReadFile(out_path_); }
-  std::string err() const { return ReadFile(err_path_); }
+                   const std::string& faults = "")
+      : ithaca::testing::Program(kProgram, std::move(args),
+                                 {{"ITHACA_TEST_NET", faults}}) {}
 
   // The ranks, once all `count` of them have moved data: by then the first
-  // case is in the table.
+  // case, of one byte, is in the table.
   std::vector<pid_t> WaitForRanks(size_t count) const {
     const Deadline deadline(MonotonicClock(), kLongMs);
-    std::vector<pid_t> ranks;
     while (!deadline.Expired()) {
-      ranks.clear();
-      std::stringstream children(ReadFile("/proc/" + std::to_string(pid_) +
-                                          "/task/" + std::to_string(pid_) +
-                                          "/children"));
-      pid_t child;
-      while (children >> child) ranks.push_back(child);
+      const std::vector<pid_t> ranks = Children();
       if (ranks.size() == count &&
           out().find("\n       1 B") != std::string::npos) {
         return ranks;
@@ -99,26 +49,17 @@ class Program {
       std::this_thread::yield();
     }
     ADD_FAILURE() << "no " << count << " ranks: " << err();
-    return ranks;
+    return std::vector<pid_t>(count, -1);
   }
-
- private:
-  pid_t pid_ = -1;
-  bool waited_ = false;
-  std::string out_path_, err_path_;
 };
-
-bool Exists(pid_t pid) {
-  const std::string stat = ReadFile("/proc/" + std::to_string(pid) + "/stat");
-  const size_t name_end = stat.rfind(')');
-  return name_end != stat.npos && stat[name_end + 2] != 'Z';
-}
 
 void ExpectGone(const std::vector<pid_t>& ranks) {
   const Deadline deadline(MonotonicClock(), kLongMs);
   for (pid_t rank : ranks) {
-    while (Exists(rank) && !deadline.Expired()) std::this_thread::yield();
-    EXPECT_FALSE(Exists(rank)) << rank;
+    while (ithaca::testing::IsRunning(rank) && !deadline.Expired()) {
+      std::this_thread::yield();
+    }
+    EXPECT_FALSE(ithaca::testing::IsRunning(rank)) << rank;
   }
 }
 
@@ -205,6 +146,7 @@ TEST(PerfTest, AKilledRankEndsTheRun) {
         {kPlugin, "--ranks=3", "--bytes=1,16M", "--warmup=0", "--iters=300"});
     // The second case runs while the first is already printed.
     const std::vector<pid_t> ranks = run.WaitForRanks(3);
+    ASSERT_GT(ranks[victim], 0);
     kill(ranks[victim], SIGKILL);
     EXPECT_EQ(run.Wait(), 1);
     EXPECT_THAT(run.err(), AnyOf(HasSubstr("was ended by signal 9"),
@@ -217,6 +159,7 @@ TEST(PerfTest, AStoppedRankIsNamedAtTheDeadline) {
   Program run({kPlugin, "--ranks=3", "--bytes=1,16M", "--warmup=0",
                "--iters=300", "--timeout=2"});
   const std::vector<pid_t> ranks = run.WaitForRanks(3);
+  ASSERT_GT(ranks[1], 0);
   kill(ranks[1], SIGSTOP);
   EXPECT_EQ(run.Wait(), 1);
   EXPECT_THAT(run.err(), AnyOf(HasSubstr("rank 1 did not answer in time"),
