@@ -29,8 +29,9 @@ bool Findings::AddStatus(const absl::Status& status) {
 
 void Findings::ExpectEqual(const std::string& field, uint64_t want,
                            uint64_t found) {
-  if (want != found)
+  if (want != found) {
     Add(field, absl::StrCat("is ", found, ", expected ", want));
+  }
 }
 
 void Findings::ExpectSame(const std::string& field,

@@ -10,8 +10,8 @@ namespace {
 // 16 bits each for copies and uneven ranks, 32 for the squares. With at most
 // 1024 heads copies and ranks stay below 2^12 and squares below 2^20.
 uint64_t Pack(const SplitCost& cost) {
-  return (uint64_t{cost.kv_copies} << 48) |
-         (uint64_t{cost.uneven_ranks} << 32) | cost.sum_of_squares;
+  return cost.kv_copies * (uint64_t{1} << 48) +
+         cost.uneven_ranks * (uint64_t{1} << 32) + cost.sum_of_squares;
 }
 
 constexpr uint64_t kImpossible = std::numeric_limits<uint64_t>::max();

@@ -128,8 +128,9 @@ absl::StatusOr<v1::Model> ReadModel(const Section& section) {
       {"vocab_size", vocabulary},
   };
   for (const auto& field : fields) {
-    if (absl::Status s = ReadCount(section, field.key, field.out); !s.ok())
+    if (absl::Status s = ReadCount(section, field.key, field.out); !s.ok()) {
       return s;
+    }
   }
   if (!heads) {
     return FieldError(NamesIn(section.path).query_heads,
@@ -155,8 +156,9 @@ absl::StatusOr<HfConfig> ParseHfConfig(absl::string_view text) {
   if (absl::Status s = RefuseLatentAttention(section); !s.ok()) return s;
   absl::StatusOr<v1::Model> model = ReadModel(section);
   if (!model.ok()) return model.status();
-  if (absl::Status s = CompleteModel(NamesIn(section.path), *model); !s.ok())
+  if (absl::Status s = CompleteModel(NamesIn(section.path), *model); !s.ok()) {
     return s;
+  }
   HfConfig config;
   config.model = *std::move(model);
   config.data_type = ReadDataType(section, *root);

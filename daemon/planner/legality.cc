@@ -44,8 +44,9 @@ std::optional<Obstacle> CheckOneKindOfMesh(const Wish& wish) {
 }
 
 std::optional<Obstacle> CheckMesh(const Wish& wish, uint32_t ranks) {
-  if (wish.has_ulysses && wish.data * wish.ulysses == ranks)
+  if (wish.has_ulysses && wish.data * wish.ulysses == ranks) {
     return std::nullopt;
+  }
   if (!wish.has_ulysses && ranks % wish.data == 0) return std::nullopt;
   const std::string mesh =
       wish.has_ulysses
@@ -114,8 +115,9 @@ v1::Constraints WithDegrees(const v1::Constraints& old,
 }  // namespace
 
 v1::Family FamilyOf(uint32_t heads, uint32_t kv_heads, uint32_t degree) {
-  if (heads % degree == 0 && kv_heads % degree == 0)
+  if (heads % degree == 0 && kv_heads % degree == 0) {
     return v1::FAMILY_ULYSSES_EVEN;
+  }
   if (heads % degree == 0 && degree % kv_heads == 0) {
     return v1::FAMILY_ULYSSES_REPLICATED_KV;
   }

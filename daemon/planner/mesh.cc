@@ -1,5 +1,6 @@
 #include "daemon/planner/mesh.h"
 
+#include <algorithm>
 #include <limits>
 
 namespace ithaca::planner {
@@ -68,8 +69,9 @@ std::optional<uint32_t> RankCount(const v1::Mesh& mesh) {
   uint64_t count = 1;
   for (v1::MeshAxis axis : DefaultRankOrder()) {
     count *= DegreeOf(mesh, axis);
-    if (count == 0 || count > std::numeric_limits<uint32_t>::max())
+    if (count == 0 || count > std::numeric_limits<uint32_t>::max()) {
       return std::nullopt;
+    }
   }
   return static_cast<uint32_t>(count);
 }
@@ -79,7 +81,7 @@ v1::MeshCoordinate CoordinateOf(const v1::Mesh& mesh,
                                 uint32_t rank) {
   v1::MeshCoordinate coordinate;
   for (size_t i = order.size(); i-- > 0;) {
-    const uint32_t degree = DegreeOf(mesh, order[i]);
+    const uint32_t degree = std::max(1u, DegreeOf(mesh, order[i]));
     SetIndex(order[i], rank % degree, coordinate);
     rank /= degree;
   }

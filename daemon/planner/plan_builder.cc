@@ -62,8 +62,9 @@ void FillShare(const TokenShare& tokens, const HeadShare& heads, uint64_t rows,
   rank.set_rows(rows);
   rank.mutable_query_heads()->set_start(heads.start);
   rank.mutable_query_heads()->set_count(heads.count);
-  for (uint32_t i = 0; i < heads.kv_count; ++i)
+  for (uint32_t i = 0; i < heads.kv_count; ++i) {
     rank.add_kv_heads(heads.first_kv + i);
+  }
 }
 
 v1::Rank MakeRank(const Request& request, const v1::Plan& plan,
@@ -100,8 +101,9 @@ v1::Plan BuildPlan(const Request& request, const Degrees& degrees) {
           request.constraints.remainder_policy() == v1::REMAINDER_POLICY_PAD)};
   const Exchange exchange = MakeExchange(request, shares);
   v1::Plan plan = PlanHeader(request, degrees, shares);
-  for (uint32_t i = 0; i < degrees.data_parallel; ++i)
+  for (uint32_t i = 0; i < degrees.data_parallel; ++i) {
     plan.add_ulysses_groups();
+  }
   for (uint32_t i = 0; i < degrees.data_parallel * degrees.ulysses; ++i) {
     v1::Rank rank = MakeRank(request, plan, shares, exchange, i);
     AddTraffic(rank.sent(), *plan.mutable_total());

@@ -23,8 +23,9 @@ Case CaseOf(const Request& request) {
 absl::Status CheckDetail(const Request& request, const Degrees& degrees) {
   const uint64_t entries =
       uint64_t{request.constraints.ranks()} * degrees.ulysses;
-  if (request.summary || entries <= kMaxExchangeEntries)
+  if (request.summary || entries <= kMaxExchangeEntries) {
     return absl::OkStatus();
+  }
   return FieldError("detail",
                     absl::StrCat("the counts of ", request.constraints.ranks(),
                                  " ranks are too many for one message; ask for "

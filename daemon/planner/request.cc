@@ -86,8 +86,9 @@ absl::Status ResolveTopology(const v1::PlanRequest& request,
   if (!request.has_topology()) return absl::OkStatus();
   auto slots = topology::ListSlots(request.topology(), "topology");
   if (!slots.ok()) return slots.status();
-  if (slots->empty())
+  if (slots->empty()) {
     return FieldError("topology.nodes", "is empty; leave it out");
+  }
   resolved.slots = *std::move(slots);
   return absl::OkStatus();
 }
@@ -115,8 +116,9 @@ absl::Status CompleteWorkload(const std::string& path, v1::DataType config_type,
   if (!v1::DataType_IsValid(workload.data_type())) {
     return UnknownEnum(path + ".data_type", workload.data_type());
   }
-  if (workload.mode() == v1::MODE_UNSPECIFIED)
+  if (workload.mode() == v1::MODE_UNSPECIFIED) {
     workload.set_mode(v1::MODE_TRAINING);
+  }
   if (!v1::Mode_IsValid(workload.mode())) {
     return UnknownEnum(path + ".mode", workload.mode());
   }
@@ -131,7 +133,7 @@ absl::Status CheckBytesFit(const std::string& path, const v1::Model& model,
                               replicas,
                               uint64_t{6} * model.query_heads(),
                               model.head_size(),
-                              2 * BytesOf(workload.data_type())};
+                              uint64_t{2} * BytesOf(workload.data_type())};
   uint64_t bytes = 1;
   for (uint64_t factor : factors) {
     if (__builtin_mul_overflow(bytes, factor, &bytes) ||

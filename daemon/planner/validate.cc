@@ -33,13 +33,15 @@ absl::Status CheckModelAndWorkload(const v1::Plan& plan) {
   if (s.ok()) s = MustBeSet("workload.batch", workload.has_batch());
   if (s.ok()) s = MustBeSet("workload.data_type", workload.data_type() != 0);
   if (s.ok()) s = MustBeSet("workload.mode", workload.mode() != 0);
-  if (s.ok())
+  if (s.ok()) {
     s = CompleteWorkload("workload", v1::DATA_TYPE_UNSPECIFIED, workload);
+  }
   if (s.ok()) {
     s = CheckRange("ranks", plan.ranks_size(), 1, kMaxRanks);
   }
-  if (s.ok())
+  if (s.ok()) {
     s = CheckBytesFit("workload", model, workload, plan.mesh().data_parallel());
+  }
   return s;
 }
 
@@ -104,8 +106,9 @@ void CheckPlaces(const v1::Plan& plan, Findings& findings) {
 std::vector<std::vector<int>> SortIntoGroups(const v1::Plan& plan,
                                              Findings& findings) {
   std::vector<v1::MeshAxis> order;
-  for (int axis : plan.rank_order())
+  for (int axis : plan.rank_order()) {
     order.push_back(static_cast<v1::MeshAxis>(axis));
+  }
   std::vector<std::vector<int>> groups(plan.mesh().data_parallel());
   for (int i = 0; i < plan.ranks_size(); ++i) {
     const std::string path = absl::StrCat("ranks[", i, "]");
@@ -150,8 +153,9 @@ v1::ValidateResponse ValidatePlan(const v1::Plan& plan) {
 
 absl::StatusOr<v1::ValidateResponse> ValidateSubject(
     const v1::ValidateRequest& request) {
-  if (!request.has_plan())
+  if (!request.has_plan()) {
     return FieldError("plan", "missing; give a plan to check");
+  }
   return ValidatePlan(request.plan());
 }
 

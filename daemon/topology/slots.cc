@@ -43,8 +43,9 @@ absl::StatusOr<std::vector<Slot>> ListSlots(const v1::Topology& topology,
   for (int i = 0; i < topology.nodes_size(); ++i) {
     const v1::Node& node = topology.nodes(i);
     const std::string here = absl::StrCat(path, ".nodes[", i, "]");
-    if (absl::Status s = CheckName(node.name(), here + ".name"); !s.ok())
+    if (absl::Status s = CheckName(node.name(), here + ".name"); !s.ok()) {
       return s;
+    }
     if (!names.insert(node.name()).second) {
       return absl::InvalidArgumentError(absl::StrCat(
           here, ".name: two nodes are called \"", node.name(), "\""));
