@@ -14,25 +14,29 @@ namespace ithaca::net {
 
 // --- LaneGuard
 
-LaneGuard::LaneGuard(int fd, Lane* lane, Connection* connection, Poller* poller)
-    : fd_(fd), lane_(lane), connection_(connection), poller_(poller) {
-  StatusOr<uint64_t> token = poller_->Add(fd, EPOLLIN, this);
+LaneGuard::LaneGuard(int fd, Lane* lane, Connection* connection, Engine* engine)
+    : fd_(fd), lane_(lane), connection_(connection), engine_(engine) {
+  StatusOr<uint64_t> token = engine_->poller()->Add(fd, EPOLLIN, this);
   if (token.ok()) token_ = *token;
 }
 
 LaneGuard::~LaneGuard() {
-  poller_->Remove(token_);
+  engine_->Forget(this);
+  engine_->poller()->Remove(token_);
   close(fd_);
 }
 
 void LaneGuard::OnReady(uint32_t) {
-  const ssize_t n = recv(fd_, poller_->scratch(), Poller::kScratchBytes, 0);
+  const ssize_t n =
+      recv(fd_, engine_->poller()->scratch(), Poller::kScratchBytes, 0);
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  poller_->Remove(token_);
-  connection_->OnLaneDown(
-      lane_, n > 0 ? Status(Code::kDataLoss, "unexpected bytes from the peer")
-                   : Status(Code::kUnavailable, "the peer closed the lane"));
+  engine_->poller()->Remove(token_);
+  why_ = n > 0 ? Status(Code::kDataLoss, "unexpected bytes from the peer")
+               : Status(Code::kUnavailable, "the peer closed the lane");
+  engine_->ExpireLater(this);
 }
+
+void LaneGuard::Expire() { connection_->OnLaneDown(lane_, why_); }
 
 // --- ListenComm
 

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "plugin/core/clock.h"
 #include "plugin/core/status.h"
 #include "plugin/net/devices.h"
 #include "plugin/socket/dialer.h"
@@ -29,12 +30,17 @@ namespace ithaca::net {
 class Engine;
 
 // Tells a connection that a lane without a socket of its own is down when the
-// peer's process ends: it holds the socket of the handshake, which goes silent.
+// peer's process ends: it holds the socket of the handshake, which the peer
+// closes last. What the peer sent before on the lane itself may still be on its
+// way then, so the lane gets kLaneGraceNs more.
 class LaneGuard : private Pollable {
  public:
   // Takes over `fd`.
-  LaneGuard(int fd, Lane* lane, Connection* connection, Poller* poller);
+  LaneGuard(int fd, Lane* lane, Connection* connection, Engine* engine);
   ~LaneGuard() override;
+
+  // The grace is over.
+  void Expire();
 
  private:
   void OnReady(uint32_t events) override;
@@ -42,18 +48,21 @@ class LaneGuard : private Pollable {
   const int fd_;
   Lane* const lane_;
   Connection* const connection_;
-  Poller* const poller_;
+  Engine* const engine_;
   uint64_t token_ = 0;
+  Status why_;
 };
+
+inline constexpr int64_t kLaneGraceNs = 200 * kNsPerMs;
 
 // What sending and receiving have in common for the engine.
 class Comm {
  public:
   virtual ~Comm() = default;
   virtual Connection* connection() = 0;
-  void Guard(int fd, Lane* lane, Poller* poller) {
+  void Guard(int fd, Lane* lane, Engine* engine) {
     guards_.push_back(
-        std::make_unique<LaneGuard>(fd, lane, connection(), poller));
+        std::make_unique<LaneGuard>(fd, lane, connection(), engine));
   }
 
  protected:

@@ -157,7 +157,7 @@ Status Engine::FinishDial(Dialer* dialer, int index, Comm* comm) {
           ? ucx_->Open(dialer->rail(), dialer->hello().ucx_lane_id,
                        welcome.text, welcome.ucx_lane_id, comm->connection())
           : SocketLane::Create(fd, name, poller_.get(), comm->connection());
-  if (use_ucx && lane.ok()) comm->Guard(fd, lane.value().get(), poller_.get());
+  if (use_ucx && lane.ok()) comm->Guard(fd, lane.value().get(), this);
   if (use_ucx && !lane.ok()) close(fd);
   if (!lane.ok()) return lane.status();
   return comm->connection()->AddLane(index, dialer->rail(),
@@ -248,7 +248,7 @@ Status Engine::AddAcceptedLane(RecvComm* comm, int rail, int fd,
     return Errorf(Code::kUnavailable, "%s: cannot answer", name.c_str());
   }
   if (lane != nullptr) {
-    comm->Guard(fd, lane.get(), poller_.get());
+    comm->Guard(fd, lane.get(), this);
   } else {
     StatusOr<std::unique_ptr<Lane>> made =
         SocketLane::Create(fd, name, poller_.get(), comm->connection());
@@ -288,6 +288,11 @@ void Engine::Tick(int64_t now_ns) {
   acceptor_->Expire();
   for (auto comm = dialing_.begin(); comm != dialing_.end();)
     comm = (*comm)->Step() ? dialing_.erase(comm) : std::next(comm);
+  for (auto guard = expiring_.begin(); guard != expiring_.end();) {
+    const bool due = now_ns >= guard->second;
+    if (due) guard->first->Expire();
+    guard = due ? expiring_.erase(guard) : std::next(guard);
+  }
 }
 
 void Engine::OnWantsFlush(Connection* connection) {
@@ -302,6 +307,12 @@ void Engine::Forget(Connection* connection) {
   failed_.erase(std::remove(failed_.begin(), failed_.end(), connection),
                 failed_.end());
 }
+
+void Engine::ExpireLater(LaneGuard* guard) {
+  expiring_[guard] = config_.clock->NowNs() + kLaneGraceNs;
+}
+
+void Engine::Forget(LaneGuard* guard) { expiring_.erase(guard); }
 
 void Engine::Forget(ListenComm* listener) { listeners_.erase(listener->id()); }
 

@@ -74,6 +74,8 @@ class Engine final : public ConnectionOwner, public HelloSink {
   // A lane to what `dialer` was welcomed by, as number `index` of the comm.
   Status FinishDial(Dialer* dialer, int index, Comm* comm);
   Status Greet(Hello* hello, int rail) const;
+  void ExpireLater(LaneGuard* guard);
+  void Forget(LaneGuard* guard);
   void Forget(ListenComm* listener);
   void Forget(SendComm* comm);
   void Forget(RecvComm* comm);
@@ -110,6 +112,7 @@ class Engine final : public ConnectionOwner, public HelloSink {
   std::map<uint64_t, ListenComm*> listeners_;               // by id
   std::map<ConnectionId, RecvComm*> receivers_;             // all that exist
   std::map<uint64_t, std::unique_ptr<SendComm>> attempts_;  // not yet connected
+  std::map<LaneGuard*, int64_t> expiring_;                  // when
   std::set<SendComm*> dialing_;  // those with lanes still to come
   std::vector<Connection*> to_flush_;
   std::vector<Connection*> failed_;

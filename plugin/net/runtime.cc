@@ -59,8 +59,10 @@ StatusOr<std::unique_ptr<LaneBackend>> Runtime::MakeUcx() {
   const bool rdma = std::any_of(rails_.begin(), rails_.end(),
                                 [](const Rail& rail) { return rail.rdma; });
   if (options_.lanes == Options::Lanes::kSocket ||
-      (options_.lanes == Options::Lanes::kAuto && !rdma))
+      (options_.lanes == Options::Lanes::kAuto && !rdma)) {
+    ITHACA_INFO(log_, "ithaca: lanes are plain TCP sockets");
     return std::unique_ptr<LaneBackend>();
+  }
   StatusOr<std::unique_ptr<LaneBackend>> ucx = MakeUcxBackend(rails_, &log_);
   if (ucx.ok() || options_.lanes == Options::Lanes::kUcx) return ucx;
   if (!ucx_absence_logged_)
