@@ -64,8 +64,8 @@ def read_includes():
 class LayoutTest(unittest.TestCase):
     def test_the_top_level_is_fixed(self):
         names = set(filter(is_ours, os.listdir(root)))
-        self.assertEqual(names - TOP_LEVEL, set(), "not a part of the layout")
-        self.assertEqual(TOP_LEVEL - names, set(), "missing")
+        self.assertEqual(sorted(names - TOP_LEVEL), [], "not a part of the layout")
+        self.assertEqual(sorted(TOP_LEVEL - names), [], "missing")
 
     def test_every_component_has_a_readme(self):
         missing = set()
@@ -75,7 +75,7 @@ class LayoutTest(unittest.TestCase):
                 component = os.path.join(*parts[:2])
                 if not os.path.exists(os.path.join(root, component, "README.md")):
                     missing.add(component)
-        self.assertEqual(missing, set(), "components without a README.md")
+        self.assertEqual(sorted(missing), [], "components without a README.md")
 
     def test_nothing_includes_what_it_must_not(self):
         includes = read_includes()
