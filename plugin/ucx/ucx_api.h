@@ -37,6 +37,7 @@ inline constexpr unsigned kMinUcxMinor = 13;
   X(ucp_worker_get_address)         \
   X(ucp_worker_release_address)     \
   X(ucp_worker_progress)            \
+  X(ucp_worker_flush_nbx)           \
   X(ucp_worker_set_am_recv_handler) \
   X(ucp_ep_create)                  \
   X(ucp_ep_close_nbx)               \

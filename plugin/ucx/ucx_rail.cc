@@ -170,15 +170,40 @@ void UcxRail::Retire(std::unique_ptr<UcxEndpoint> endpoint) {
   if (!endpoint->closed()) retired_.push_back(std::move(endpoint));
 }
 
+bool UcxRail::AnswerPeers() {
+  for (const Handler& handler : handlers_) {  // nothing more is received
+    ucp_am_handler_param_t none = {};
+    none.field_mask =
+        UCP_AM_HANDLER_PARAM_FIELD_ID | UCP_AM_HANDLER_PARAM_FIELD_CB;
+    none.id = handler.id;
+    api_.ucp_worker_set_am_recv_handler(receiver_, &none);
+  }
+  ucp_request_param_t param = {};
+  void* const flush = api_.ucp_worker_flush_nbx(receiver_, &param);
+  if (!UCS_PTR_IS_PTR(flush)) return flush == nullptr;
+  bool done = false;
+  for (int i = 0; i < kPollsToClose && !done; ++i) {
+    ProgressSends();  // the peer may be a rail of this process
+    api_.ucp_worker_progress(receiver_);
+    done = api_.ucp_request_check_status(flush) != UCS_INPROGRESS;
+  }
+  if (done) api_.ucp_request_free(flush);
+  return done;
+}
+
 UcxRail::~UcxRail() {
   for (const auto& endpoint : retired_) endpoint->CloseNow();
   for (int i = 0; i < kPollsToClose && !retired_.empty(); ++i) {
     ProgressSends();  // nothing more is received
     PollRetired();
   }
-  if (receiver_ != nullptr) api_.ucp_worker_destroy(receiver_);
+  // UCX 1.13 aborts the process when a worker is destroyed that still owes a
+  // peer the answer to its connecting. One whose peer cannot be reached is left
+  // behind instead, and with it the context that it belongs to.
+  const bool answered = receiver_ == nullptr || AnswerPeers();
+  if (receiver_ != nullptr && answered) api_.ucp_worker_destroy(receiver_);
   if (sender_ != nullptr) api_.ucp_worker_destroy(sender_);
-  if (context_ != nullptr) api_.ucp_cleanup(context_);
+  if (context_ != nullptr && answered) api_.ucp_cleanup(context_);
 }
 
 }  // namespace ithaca

@@ -77,6 +77,9 @@ class UcxRail {
   Status ReadPacketSize();
   Status ReadAddress();
   void PollRetired();
+  // Sends what the receiving worker owes its peers. False when it still owes
+  // after a bounded number of polls.
+  bool AnswerPeers();
   static ucs_status_t OnActiveMessage(void* handler, const void* head,
                                       size_t head_bytes, void* data,
                                       size_t data_bytes,
