@@ -2,8 +2,8 @@
 
 PARTS = ["setup", "handle", "data", "close", "thread", "reload"]
 
-def conformance_suite(name, plugin, tags = []):
-    """A test per part of the contract, <name>_<part>_test, against `plugin`."""
+def conformance_suite(name, plugin, env = {}):
+    """A test per part of the contract, <name>_<part>_test, against `plugin`, with `env` set."""
     for part in PARTS:
         native.cc_test(
             name = "%s_%s_test" % (name, part),
@@ -11,7 +11,7 @@ def conformance_suite(name, plugin, tags = []):
             srcs = [part + "_test.cc"],
             args = ["$(rootpath %s)" % plugin],
             data = [plugin],
-            tags = tags,
+            env = env,
             deps = [
                 ":fixture",
                 ":use_once",
