@@ -1,21 +1,27 @@
 // Streams fragments one way over a UCX lane on "lo" and says how fast, beside a
 // plain TCP stream and a memcpy of the same.
 //
-//   ucx_lane_bench [fragment_bytes] [total_mib]     default 131072 4096
+//   ucx_lane_bench [fragment_bytes] [total_mib] [buffer_kib]
 //
-// Two threads, each with a backend of its own and polling, as two processes
-// would be. UCX_TCP_TX_SEG_SIZE and the like (ucx_config.h) may be set to try.
+// By default 131072, 4096 and 8192. Fragments come from and go to buffers of
+// buffer_kib that are used round and round, which decides what stays in caches.
+//
+// The lane runs between two processes that poll, as NCCL's threads do; the TCP
+// stream between two threads that block. UCX_TCP_SNDBUF and the like
+// (ucx_config.h) may be set to try.
 #include <arpa/inet.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -28,12 +34,12 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr size_t kBufferBytes = 8 << 20;  // as NCCL's: 8 steps per channel
 constexpr uint64_t kMaxQueued = 2 << 20;
 
 struct Load {
   size_t fragment_bytes;
   uint64_t fragments;
+  size_t buffer_bytes;
   uint64_t bytes() const { return fragment_bytes * fragments; }
 };
 
@@ -46,14 +52,14 @@ void Print(const char* what, const Load& load, SteadyClock::time_point start) {
 
 // Offset of fragment i in a buffer that is used round and round.
 size_t Place(const Load& load, uint64_t i) {
-  const size_t slots = kBufferBytes / load.fragment_bytes;
+  const size_t slots = load.buffer_bytes / load.fragment_bytes;
   return slots == 0 ? 0 : i % slots * load.fragment_bytes;
 }
 
 class CountingSink : public LaneSink {
  public:
   explicit CountingSink(const Load& load)
-      : load_(load), buffer_(kBufferBytes + load.fragment_bytes) {}
+      : load_(load), buffer_(load.buffer_bytes + load.fragment_bytes) {}
   Status OnFrameHead(Lane*, const Frame&, void** target) override {
     *target = buffer_.data() + Place(load_, heads_++);
     return Status();
@@ -90,13 +96,14 @@ Rail Loopback() {
   return rail;
 }
 
-void StreamFrames(const Load& load, LaneBackend* backend, Lane* lane) {
-  std::vector<uint8_t> buffer(kBufferBytes + load.fragment_bytes, 1);
+void StreamFrames(const Load& load, uint64_t fragments, LaneBackend* backend,
+                  Lane* lane) {
+  std::vector<uint8_t> buffer(load.buffer_bytes + load.fragment_bytes, 1);
   Frame frame;
   frame.type = FrameType::kData;
   frame.payload_bytes = load.fragment_bytes;
   frame.size = load.fragment_bytes;
-  for (uint64_t i = 0; i < load.fragments; ++i) {
+  for (uint64_t i = 0; i < fragments; ++i) {
     while (lane->queued_bytes() > kMaxQueued) backend->Progress();
     frame.seq = i;
     lane->Send(frame, buffer.data() + Place(load, i));
@@ -104,19 +111,77 @@ void StreamFrames(const Load& load, LaneBackend* backend, Lane* lane) {
   while (lane->queued_bytes() > 0) backend->Progress();
 }
 
-void RunLane(const UcxApi& api, const Load& load) {
+// What an end of the lane tells the other.
+struct Invitation {
+  uint64_t id;
+  uint32_t address_bytes;
+  char address[kMaxAddressBytes];
+};
+
+void Put(int fd, const void* data, size_t bytes) {
+  if (write(fd, data, bytes) != static_cast<ssize_t>(bytes)) exit(1);
+}
+
+void Get(int fd, void* data, size_t bytes) {
+  for (auto* at = static_cast<uint8_t*>(data); bytes > 0;) {
+    const ssize_t n = read(fd, at, bytes);
+    if (n <= 0) exit(1);
+    at += n;
+    bytes -= n;
+  }
+}
+
+std::unique_ptr<Lane> OpenLane(LaneBackend* backend, LaneSink* sink, int in,
+                               int out) {
+  Invitation own = {}, peer;
+  const std::string address = OrDie(backend->Address(0));
+  own.id = backend->ReserveLaneId();
+  own.address_bytes = address.size();
+  memcpy(own.address, address.data(), address.size());
+  Put(out, &own, sizeof(own));
+  Get(in, &peer, sizeof(peer));
+  return OrDie(backend->Open(0, own.id,
+                             std::string_view(peer.address, peer.address_bytes),
+                             peer.id, sink));
+}
+
+// One end in a process of its own: the receiver when `receives`.
+void RunEnd(const Load& load, bool receives, int in, int out) {
   StderrLogSink log(false);
-  auto from = OrDie(UcxBackend::Create(api, {Loopback()}, log));
-  auto to = OrDie(UcxBackend::Create(api, {Loopback()}, log));
-  CountingSink from_sink(load), to_sink(load);
-  const uint64_t x = from->ReserveLaneId(), y = to->ReserveLaneId();
-  auto sending = OrDie(from->Open(0, x, OrDie(to->Address(0)), y, &from_sink));
-  auto receiving = OrDie(to->Open(0, y, OrDie(from->Address(0)), x, &to_sink));
+  const UcxApi api = OrDie(LoadUcx());
+  auto backend = OrDie(UcxBackend::Create(api, {Loopback()}, log));
+  CountingSink sink(load);
+  auto lane = OpenLane(backend.get(), &sink, in, out);
+  // First some that do not count, to connect and to get TCP going.
+  const uint64_t warm_up = load.fragments / 8 + 1;
+  char token = 0;
+  if (receives) {
+    for (const uint64_t until : {warm_up, warm_up + load.fragments}) {
+      while (sink.frames() < until) backend->Progress();
+      Put(out, &token, 1);
+    }
+    Get(in, &token, 1);
+    return;
+  }
+  StreamFrames(load, warm_up, backend.get(), lane.get());
+  Get(in, &token, 1);
   const auto start = SteadyClock::now();
-  std::thread sender([&] { StreamFrames(load, from.get(), sending.get()); });
-  while (to_sink.frames() < load.fragments) to->Progress();
+  StreamFrames(load, load.fragments, backend.get(), lane.get());
+  Get(in, &token, 1);
   Print("UCX lane", load, start);
-  sender.join();
+  Put(out, &token, 1);
+}
+
+void RunLane(const Load& load) {
+  int down[2], up[2];
+  if (pipe(down) != 0 || pipe(up) != 0) exit(1);
+  const pid_t child = fork();
+  if (child == 0) {
+    RunEnd(load, true, down[0], up[1]);
+    _exit(0);
+  }
+  RunEnd(load, false, up[0], down[1]);
+  waitpid(child, nullptr, 0);
 }
 
 int Connected(int* accepted) {
@@ -143,13 +208,13 @@ void RunTcp(const Load& load) {
   const int client = Connected(&accepted);
   const auto start = SteadyClock::now();
   std::thread sender([&] {
-    std::vector<uint8_t> buffer(kBufferBytes + load.fragment_bytes, 1);
+    std::vector<uint8_t> buffer(load.buffer_bytes + load.fragment_bytes, 1);
     for (uint64_t i = 0; i < load.fragments; ++i)
       if (send(client, buffer.data() + Place(load, i), load.fragment_bytes,
                0) != static_cast<ssize_t>(load.fragment_bytes))
         exit(1);
   });
-  std::vector<uint8_t> buffer(kBufferBytes + load.fragment_bytes);
+  std::vector<uint8_t> buffer(load.buffer_bytes + load.fragment_bytes);
   for (uint64_t i = 0; i < load.fragments; ++i)
     if (recv(accepted, buffer.data() + Place(load, i), load.fragment_bytes,
              MSG_WAITALL) != static_cast<ssize_t>(load.fragment_bytes))
@@ -161,7 +226,7 @@ void RunTcp(const Load& load) {
 }
 
 void RunMemcpy(const Load& load) {
-  std::vector<uint8_t> from(kBufferBytes + load.fragment_bytes, 1);
+  std::vector<uint8_t> from(load.buffer_bytes + load.fragment_bytes, 1);
   std::vector<uint8_t> to(from.size(), 2);
   const auto start = SteadyClock::now();
   for (uint64_t i = 0; i < load.fragments; ++i) {
@@ -176,15 +241,16 @@ int Main(int argc, char** argv) {
   Load load;
   load.fragment_bytes = argc > 1 ? strtoull(argv[1], nullptr, 10) : 131072;
   const uint64_t mib = argc > 2 ? strtoull(argv[2], nullptr, 10) : 4096;
+  load.buffer_bytes = (argc > 3 ? strtoull(argv[3], nullptr, 10) : 8192) << 10;
   if (load.fragment_bytes == 0 || load.fragment_bytes > kMaxFragmentBytes ||
       mib == 0) {
-    fprintf(stderr, "usage: %s [fragment_bytes 1..%zu] [total_mib]\n", argv[0],
-            kMaxFragmentBytes);
+    fprintf(stderr,
+            "usage: %s [fragment_bytes 1..%zu] [total_mib] [buffer_kib]\n",
+            argv[0], kMaxFragmentBytes);
     return 2;
   }
   load.fragments = (mib << 20) / load.fragment_bytes + 1;
-  const UcxApi api = OrDie(LoadUcx());
-  RunLane(api, load);
+  RunLane(load);
   RunTcp(load);
   RunMemcpy(load);
   return 0;

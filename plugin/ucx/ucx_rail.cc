@@ -14,7 +14,8 @@
 namespace ithaca {
 namespace {
 
-constexpr size_t kMaxChunkBytes = 128 << 10;
+// With room for the heads, TCP_TX_SEG_SIZE in ucx_config.cc.
+constexpr size_t kMaxChunkBytes = 256 << 10;
 // Besides our head, UCX needs room for its own in each packet.
 constexpr size_t kUcxHeadBytes = 128;
 constexpr int kPollsToClose = 1000;
