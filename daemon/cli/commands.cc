@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <ostream>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 
 namespace ithaca::cli {
@@ -106,9 +108,18 @@ int Main(const std::vector<std::string>& line, const Streams& streams) {
     return Run(command, {line.begin() + static_cast<long>(words), line.end()},
                streams);
   }
-  std::string name = line[0];
-  if (name == "group" && line.size() > 1) absl::StrAppend(&name, " ", line[1]);
-  return Usage(streams, absl::StrCat("unknown command '", name, "'"),
+  // The first word of longer names alone: say which there are.
+  std::vector<std::string> longer;
+  for (const Command& command : AllCommands()) {
+    if (absl::StartsWith(command.name, line[0] + " "))
+      longer.push_back(command.name);
+  }
+  if (!longer.empty()) {
+    return Usage(streams,
+                 absl::StrCat("use one of: ", absl::StrJoin(longer, ", ")),
+                 "ithacactl --help");
+  }
+  return Usage(streams, absl::StrCat("unknown command '", line[0], "'"),
                "ithacactl --help");
 }
 

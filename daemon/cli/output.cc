@@ -64,8 +64,14 @@ void Emit(const Json& value, const std::string& indent, std::string* out) {
     return;
   }
   for (const Json& child : value) {
-    absl::StrAppend(out, indent, "-");
-    EmitChild(child, indent + "  ", out);
+    if (!child.is_structured() || child.empty()) {
+      absl::StrAppend(out, indent, "- ", Scalar(child), "\n");
+      continue;
+    }
+    std::string block;
+    Emit(child, indent + "  ", &block);
+    block[indent.size()] = '-';
+    absl::StrAppend(out, block);
   }
 }
 

@@ -173,7 +173,7 @@ void FrontDoor::Look(int fd) {
     case Preface::kIncomplete:
       return;
     case Preface::kGood:
-      LetIn(fd, waiting_.at(fd).peer);
+      LetIn(fd);
       return;
     case Preface::kBad:
       TurnAway(
@@ -184,7 +184,8 @@ void FrontDoor::Look(int fd) {
   }
 }
 
-void FrontDoor::LetIn(int fd, const Peer& peer) {
+void FrontDoor::LetIn(int fd) {
+  const Peer peer = waiting_.at(fd).peer;
   waiting_.erase(fd);
   epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr);
   const int watched = fcntl(fd, F_DUPFD_CLOEXEC, 0);

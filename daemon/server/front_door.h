@@ -67,7 +67,7 @@ class FrontDoor {
   void ShedOne();
   void Welcome(int fd, const Peer& peer);
   void Look(int fd);
-  void LetIn(int fd, const Peer& peer);
+  void LetIn(int fd);
   void TurnAway(int fd, const std::string& why);
   void ExpireLate();
   void Gone(int watched_fd);

@@ -14,6 +14,7 @@
 #include "absl/time/time.h"
 #include "daemon/clients/cc/socket_path.h"
 #include "daemon/server/daemon.h"
+#include "daemon/server/grpc_log.h"
 #include "daemon/server/log.h"
 #include "daemon/server/version.h"
 
@@ -112,6 +113,8 @@ int main(int argc, char** argv) {
                  rest[1]);
     return 2;
   }
-  ithaca::server::Log log;
-  return Run(&log, signals);
+  // Lives for ever: gRPC's threads may log until the very end.
+  static auto* const log = new ithaca::server::Log();
+  ithaca::server::RouteGrpcLog(log);
+  return Run(log, signals);
 }
