@@ -10,6 +10,9 @@ namespace {
 constexpr uint64_t kSampleBytes = 256 << 10;
 // Weight of a new sample in the moving average.
 constexpr double kSampleWeight = 0.25;
+// How fast a lane that is not measured is taken for the fastest again, per
+// fragment.
+constexpr double kDrift = 1.0 / 32;
 
 }  // namespace
 
@@ -25,10 +28,15 @@ int LanePicker::up_count() const {
                        [](const LaneState& lane) { return lane.up; });
 }
 
-int LanePicker::Pick(uint64_t bytes) const {
+double LanePicker::FastestRate() const {
   double fastest = 0;
   for (const LaneState& lane : lanes_)
     if (lane.up) fastest = std::max(fastest, lane.rate);
+  return fastest;
+}
+
+int LanePicker::Pick(uint64_t bytes) const {
+  double fastest = FastestRate();
   if (fastest == 0) fastest = 1;
   int best = -1;
   double best_time = 0;
@@ -48,31 +56,40 @@ int LanePicker::Pick(uint64_t bytes) const {
 
 void LanePicker::OnGranted(int lane, uint64_t bytes, int64_t now_ns) {
   LaneState& state = lanes_[lane];
-  if (state.outstanding == 0) {
-    state.busy_since_ns = now_ns;
-    state.arrived_since = 0;
-  }
   state.outstanding += bytes;
+  state.granted_ns.push_back(now_ns);
   last_picked_ = lane;
 }
 
 void LanePicker::OnArrived(int lane, uint64_t bytes, int64_t now_ns) {
   LaneState& state = lanes_[lane];
+  if (state.granted_ns.empty()) return;
+  const int64_t granted_ns = state.granted_ns.front();
+  state.granted_ns.pop_front();
   state.outstanding -= std::min(bytes, state.outstanding);
-  state.arrived_since += bytes;
-  const int64_t elapsed_ns = now_ns - state.busy_since_ns;
-  if (state.arrived_since < kSampleBytes || elapsed_ns <= 0) return;
-  const double sample = state.arrived_since * 1e9 / elapsed_ns;
-  state.rate = state.rate == 0
-                   ? sample
-                   : state.rate + kSampleWeight * (sample - state.rate);
-  state.busy_since_ns = now_ns;
-  state.arrived_since = 0;
+  const int64_t delay_ns = std::max<int64_t>(1, now_ns - granted_ns);
+  if (state.least_delay_ns == 0 || delay_ns < state.least_delay_ns)
+    state.least_delay_ns = delay_ns;
+  // Whether the sender had this grant when the fragment before arrived.
+  const bool busy = granted_ns + state.least_delay_ns <= state.last_arrival_ns;
+  if (busy) {
+    state.busy_ns += now_ns - state.last_arrival_ns;
+    state.busy_bytes += bytes;
+    AddSample(&state);
+  } else if (state.rate > 0) {
+    state.rate += kDrift * (FastestRate() - state.rate);
+  }
+  state.last_arrival_ns = now_ns;
 }
 
-void LanePicker::OnRevoked(int lane, uint64_t bytes) {
-  LaneState& state = lanes_[lane];
-  state.outstanding -= std::min(bytes, state.outstanding);
+void LanePicker::AddSample(LaneState* state) {
+  if (state->busy_bytes < kSampleBytes || state->busy_ns <= 0) return;
+  const double sample = state->busy_bytes * 1e9 / state->busy_ns;
+  state->rate = state->rate == 0
+                    ? sample
+                    : state->rate + kSampleWeight * (sample - state->rate);
+  state->busy_ns = 0;
+  state->busy_bytes = 0;
 }
 
 }  // namespace ithaca::rails
