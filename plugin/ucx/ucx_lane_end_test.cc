@@ -51,6 +51,70 @@ TEST_F(UcxLaneEndTest, ForgetInFlightReadsNoMoreOfThatMessage) {
     }
 }
 
+// A pair whose right end stands still, so that UCX holds a chunk of one message
+// and our queue the later ones.
+class UcxStuckLaneTest : public UcxLaneEndTest {
+ protected:
+  static constexpr uint32_t kBytes = 16 << 20;
+  static constexpr uint32_t kFrames = 4;
+
+  void SetUp() override {
+    UcxLaneEndTest::SetUp();
+    if (IsSkipped()) return;
+    pair_ = std::make_unique<BackendPair>();
+    pair_->OpenLane();
+    pair_->a[0].lane->Send(EagerFrame(99, 0), nullptr);
+    ASSERT_TRUE(pair_->ProgressUntil(
+        [&] { return pair_->b[0].sink->arrivals.size() == 1; }));
+    for (uint32_t n = 0; n < kFrames; ++n) {
+      payloads_.push_back(Pattern(n, 0, kBytes));
+      pair_->a[0].lane->Send(DataFrame(n, 0, kBytes), payloads_[n].data());
+    }
+    for (int i = 0; i < 5000; ++i) pair_->left()->Progress();
+    // The first frame does not fit in the sockets' buffers.
+    ASSERT_GT(pair_->a[0].lane->queued_bytes(), uint64_t{3} * kBytes);
+  }
+  void ForgetAndFree(uint32_t seq) {
+    pair_->a[0].lane->Forget(seq);
+    std::fill(payloads_[seq].begin(), payloads_[seq].end(), 0xEE);
+    std::vector<uint8_t>().swap(payloads_[seq]);
+  }
+
+  std::unique_ptr<BackendPair> pair_;
+  std::vector<std::vector<uint8_t>> payloads_;
+};
+
+TEST_F(UcxStuckLaneTest, ForgettingWhatUcxHoldsClosesTheLane) {
+  ForgetAndFree(0);
+  EXPECT_EQ(pair_->a[0].lane->queued_bytes(), 0u);
+  EXPECT_TRUE(pair_->a[0].sink->downs.empty());  // only from Progress()
+  payloads_.clear();  // of the others too: the lane is gone
+  ASSERT_TRUE(pair_->ProgressUntil([&] {
+    return !pair_->a[0].sink->downs.empty() && !pair_->b[0].sink->downs.empty();
+  }));
+  EXPECT_EQ(pair_->a[0].sink->downs[0].code(), Code::kUnavailable);
+  EXPECT_NE(pair_->a[0].sink->downs[0].message().find("memory back"),
+            std::string::npos);
+  EXPECT_EQ(pair_->b[0].sink->arrivals.size(), 1u);
+}
+
+TEST_F(UcxStuckLaneTest, ForgettingWhatWaitsKeepsTheLane) {
+  const uint64_t before = pair_->a[0].lane->queued_bytes();
+  ForgetAndFree(1);
+  ForgetAndFree(3);
+  EXPECT_EQ(pair_->a[0].lane->queued_bytes(),
+            before - 2 * (kFrameBytes + uint64_t{kBytes}));
+  ASSERT_TRUE(pair_->ProgressUntil(
+      [&] { return pair_->b[0].sink->arrivals.size() == 3; }));
+  for (const auto& arrival : pair_->b[0].sink->arrivals)
+    if (arrival.frame.seq != 99) {
+      EXPECT_EQ(arrival.payload, payloads_[arrival.frame.seq]);
+    }
+  EXPECT_TRUE(pair_->a[0].sink->downs.empty());
+  EXPECT_TRUE(pair_->b[0].sink->downs.empty());
+  EXPECT_EQ(pair_->a[0].lane->queued_bytes(), 0u);
+}
+
 TEST_F(UcxLaneEndTest, ForgetKeepsFramesWithoutPayload) {
   BackendPair pair;
   const int i = pair.OpenLane();
