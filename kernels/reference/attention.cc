@@ -9,6 +9,7 @@
 
 #include "kernels/reference/aligned_floats.h"
 #include "kernels/reference/attention_tile.h"
+#include "kernels/reference/cpu_level.h"
 #include "kernels/reference/error.h"
 #include "kernels/reference/float_convert.h"
 
@@ -20,17 +21,14 @@ int64_t RoundUp(int64_t value, int64_t unit) {
 }
 
 TileFunction ChooseTile() {
-  __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512dq") &&
-      __builtin_cpu_supports("avx512cd")) {
-    return TileAvx512;
+  switch (DetectCpu()) {
+    case CpuLevel::kAvx512:
+      return TileAvx512;
+    case CpuLevel::kAvx2:
+      return TileAvx2;
+    default:
+      return TileSse2;
   }
-  const bool haswell =
-      __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-      __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
-  return haswell ? TileAvx2 : TileSse2;
 }
 
 // One worker's memory: a KV head unpacked to fp32 tiles, and the state of one

@@ -1,6 +1,6 @@
 #include "kernels/reference/attention_tile.h"
 
-#pragma GCC target("arch=haswell")
+#pragma GCC target("avx2")
 
 namespace ithaca::ulysses {
 namespace {

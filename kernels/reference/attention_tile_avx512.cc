@@ -1,6 +1,6 @@
 #include "kernels/reference/attention_tile.h"
 
-#pragma GCC target("arch=skylake-avx512")
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl")
 
 namespace ithaca::ulysses {
 namespace {

@@ -1,7 +1,5 @@
 #include "kernels/reference/attention_tile.h"
 
-#pragma GCC target("arch=x86-64")
-
 namespace ithaca::ulysses {
 namespace {
 

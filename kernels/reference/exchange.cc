@@ -12,6 +12,17 @@ StoreMode StoreModeFor(uint64_t bytes) {
   return bytes >= kStreamBytes ? StoreMode::kStreaming : StoreMode::kCached;
 }
 
+// What SumRows is with one contribution. Every bit stays, those of signalling
+// NaNs too.
+void CopyOnly(const SumArgs& args, StoreMode mode) {
+  const Contribution& from = args.contributions[0];
+  RowRun run = args.run;
+  run.wire_stride = from.row_bytes;
+  run.wire_offset =
+      from.part_offset[args.part] + args.first_row * from.row_bytes;
+  CopyFromWire(run, args.messages[from.rank].data, args.tensor, mode);
+}
+
 }  // namespace
 
 Exchange::Exchange(Geometry geometry) : geometry_(std::move(geometry)) {
@@ -141,22 +152,24 @@ void Exchange::UnpackSums(int index, const ithaca_ulysses_const_span* messages,
                           const ithaca_ulysses_span& tensor) const {
   const int64_t rows = geometry_.me().rows;
   const StoreMode mode = StoreModeFor(tensor.bytes);
+  SumArgs args;
+  args.dtype = geometry_.dtype;
+  args.messages = messages;
+  args.part = index - 1;
+  args.tensor = tensor.data;
   for (const SumSegment& segment : segments_) {
     const Part part =
         MakePart(rows, geometry_.AllHeads(index), 0, rows, segment.heads);
-    const Contribution* contributions = &contributions_[segment.first];
+    args.contributions = &contributions_[segment.first];
+    args.count = segment.num;
     for (int64_t bi = 0; bi < geometry_.batch; ++bi) {
-      RowRun run = part.Sequence(bi);
-      if (segment.num > 1) {
-        SumRows(geometry_.dtype, contributions, segment.num, messages,
-                index - 1, bi * rows, run, tensor.data);
-        continue;
+      args.first_row = bi * rows;
+      args.run = part.Sequence(bi);
+      if (args.count > 1) {
+        SumRows(args);
+      } else {
+        CopyOnly(args, mode);
       }
-      // Nothing to add: every bit stays, those of signalling NaNs too.
-      run.wire_stride = contributions->row_bytes;
-      run.wire_offset =
-          contributions->part_offset[index - 1] + bi * rows * run.wire_stride;
-      CopyFromWire(run, messages[contributions->rank].data, tensor.data, mode);
     }
   }
   FinishStores(mode);

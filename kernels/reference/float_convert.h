@@ -27,6 +27,13 @@ inline float FloatOf(uint32_t bits) {
   return value;
 }
 
+// a where `condition`, else b. In masks, because compilers turn ?: around
+// floating point into branches, which do not vectorise.
+inline uint32_t Select(bool condition, uint32_t a, uint32_t b) {
+  const uint32_t mask = -static_cast<uint32_t>(condition);
+  return (a & mask) | (b & ~mask);
+}
+
 inline float Bf16ToFloat(uint16_t value) {
   return FloatOf(uint32_t{value} << 16);
 }
@@ -35,8 +42,8 @@ inline uint16_t FloatToBf16(float value) {
   const uint32_t bits = BitsOf(value);
   const uint32_t rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16;
   const uint32_t quiet = (bits >> 16) | 0x0040;
-  return static_cast<uint16_t>((bits & 0x7FFFFFFF) > 0x7F800000 ? quiet
-                                                                : rounded);
+  return static_cast<uint16_t>(
+      Select((bits & 0x7FFFFFFF) > 0x7F800000, quiet, rounded));
 }
 
 inline float F16ToFloat(uint16_t value) {
@@ -49,8 +56,8 @@ inline float F16ToFloat(uint16_t value) {
   // Denormal: an integer times 2^-24, which float holds exactly.
   const uint32_t denormal =
       BitsOf(static_cast<float>(static_cast<int32_t>(magnitude)) * 0x1p-24f);
-  const uint32_t finite = magnitude < 0x0400 ? denormal : normal;
-  return FloatOf(sign | (magnitude >= 0x7C00 ? special : finite));
+  const uint32_t finite = Select(magnitude < 0x0400, denormal, normal);
+  return FloatOf(sign | Select(magnitude >= 0x7C00, special, finite));
 }
 
 inline uint16_t FloatToF16(float value) {
@@ -62,15 +69,15 @@ inline uint16_t FloatToF16(float value) {
   const uint32_t normal =
       (magnitude + 0x0FFF + ((magnitude >> 13) & 1) - ((127 - 15) << 23)) >> 13;
   // Denormal result: adding 0.5, whose last place is 2^-24, leaves the rounded
-  // integer in the low bits. Clamped so that the unused case stays finite.
-  const uint32_t small = magnitude < 0x38800000 ? magnitude : 0;
+  // integer in the low bits. Zero where not used, so that the sum never traps.
+  const uint32_t small = Select(magnitude < 0x38800000, magnitude, 0);
   const uint32_t denormal = BitsOf(FloatOf(small) + 0.5f) - 0x3F000000;
-  const uint32_t finite = magnitude < 0x38800000 ? denormal : normal;
+  const uint32_t finite = Select(magnitude < 0x38800000, denormal, normal);
   // 65520 and above round to infinity.
-  const uint32_t ordered = magnitude >= 0x477FF000 ? 0x7C00 : finite;
+  const uint32_t ordered = Select(magnitude >= 0x477FF000, 0x7C00, finite);
   const uint32_t quiet = 0x7E00 | ((magnitude >> 13) & 0x03FF);
   return static_cast<uint16_t>(sign |
-                               (magnitude > 0x7F800000 ? quiet : ordered));
+                               Select(magnitude > 0x7F800000, quiet, ordered));
 }
 
 // Traits of the dtypes: Storage, Load (exact) and Store (rounds to nearest
