@@ -33,6 +33,7 @@
 #include "plugin/core/clock.h"
 #include "plugin/core/status.h"
 #include "plugin/driver/bootstrap_wire.h"
+#include "plugin/driver/rendezvous.h"
 #include "plugin/driver/tcp.h"
 
 namespace ithaca::driver {
@@ -43,39 +44,6 @@ struct BootstrapOptions {
   // For each wait: until all have joined, for each collective.
   int64_t timeout_ms = 30'000;
   const Clock* clock = &MonotonicClock();
-};
-
-// What the id says.
-struct RendezvousId {
-  HostPort address;
-  uint64_t token = 0;  // 0: any job's rank is welcome
-
-  // "HOST:PORT" or "HOST:PORT#TOKEN", the token in hexadecimal.
-  static StatusOr<RendezvousId> Parse(const std::string& text);
-  std::string ToString() const;
-};
-
-// Rank 0's listening socket, made before the id can be published.
-class BootstrapListener {
- public:
-  // Listens on `address` (port 0: any free one) with a fresh random token.
-  static StatusOr<BootstrapListener> Open(const HostPort& address);
-  // Listens where `id` says, with its token.
-  static StatusOr<BootstrapListener> OpenAt(const RendezvousId& id);
-  // Takes over a descriptor that listens there already (of a parent process).
-  static BootstrapListener Adopt(int fd, const RendezvousId& id);
-
-  std::string id() const { return id_.ToString(); }
-  // Hands the descriptor over, for a child process.
-  Fd TakeFd() && { return std::move(fd_); }
-
- private:
-  friend class Bootstrap;
-  BootstrapListener(Fd fd, RendezvousId id)
-      : fd_(std::move(fd)), id_(std::move(id)) {}
-
-  Fd fd_;
-  RendezvousId id_;
 };
 
 class Bootstrap {

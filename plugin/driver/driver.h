@@ -43,7 +43,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -57,21 +56,9 @@
 #include "plugin/driver/options.h"
 #include "plugin/driver/progress_thread.h"
 #include "plugin/driver/service_thread.h"
+#include "plugin/driver/stage_planner.h"
 
 namespace ithaca::driver {
-
-// `bytes` at `data`, to or from `rank`. Zero bytes still send one message;
-// leave a rank out to send none.
-struct Outgoing {
-  int rank = 0;
-  const void* data = nullptr;
-  size_t bytes = 0;
-};
-struct Incoming {
-  int rank = 0;
-  void* data = nullptr;
-  size_t bytes = 0;
-};
 
 // A transfer that was started. Cheap to copy; outlived by its communicator.
 class Transfer {
@@ -160,14 +147,6 @@ class Communicator {
 
   Status Open(std::shared_ptr<NetPlugin> plugin, uint64_t comm_id);
   Status Connect(Bootstrap* bootstrap);
-  Status AddRound(const Outgoing* send, const Incoming* recv,
-                  size_t first_batch, Stage* stage);
-  Status AddParts(bool sends, int peer, char* data, size_t bytes,
-                  size_t first_batch, Stage* stage);
-  StatusOr<void*> FindMr(const Connection& connection, const char* data,
-                         size_t bytes) const;
-  StatusOr<Stage> PlanStage(const std::vector<Outgoing>& sends,
-                            const std::vector<Incoming>& recvs);
   StatusOr<Transfer> Start(std::vector<Stage> stages, uint64_t repeat,
                            uint32_t op_bits);
 
@@ -175,8 +154,8 @@ class Communicator {
   const std::shared_ptr<Core> core_;
   ServiceThread service_;
   std::unique_ptr<ProgressThread> progress_;
-  // By address; shared with tasks of the service thread.
-  std::map<const char*, std::shared_ptr<BufferMrs>> buffers_;
+  BufferMap buffers_;
+  const StagePlanner planner_{*core_, buffers_};
   abi::NetPropertiesV12 device_ = {};
   bool closed_ = false;
 };
