@@ -25,8 +25,10 @@ size_t Distance(const std::string& a, const std::string& b) {
   return row[b.size()];
 }
 
-absl::Status Unknown(const std::string& name,
+absl::Status Unknown(const std::string& word,
                      const std::vector<Option>& options) {
+  const size_t start = word.find_first_not_of('-');
+  const std::string name = start == std::string::npos ? "" : word.substr(start);
   std::string text = absl::StrCat("unknown option --", name);
   const Option* nearest = nullptr;
   size_t best = 3;
@@ -76,8 +78,7 @@ absl::StatusOr<Args> Args::Parse(const std::vector<std::string>& line,
     const size_t equals = line[i].find('=');
     const std::string name = line[i].substr(0, equals);
     const Option* option = Find(options, name);
-    if (option == nullptr)
-      return Unknown(name.substr(name.find_first_not_of('-')), options);
+    if (option == nullptr) return Unknown(name, options);
     std::string value;
     if (equals != std::string::npos) {
       if (option->value.empty()) {

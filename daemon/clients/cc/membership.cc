@@ -85,6 +85,16 @@ std::vector<v1::GroupEvent> LossesBetween(const v1::Group& before,
   return losses;
 }
 
+// Whether a call or stream failed because the daemon is, or just goes, away. A
+// call that reaches a server in the moment in which it shuts down is cancelled
+// by it.
+bool IsAway(const absl::Status& status) {
+  const std::string reason = ReasonOf(status);
+  return (status.code() == absl::StatusCode::kUnavailable ||
+          status.code() == absl::StatusCode::kCancelled) &&
+         (reason.empty() || reason == "DRAINING");
+}
+
 bool IsLoss(const v1::GroupEvent& event) {
   return event.type() == v1::EVENT_TYPE_MEMBER_LOST ||
          event.type() == v1::EVENT_TYPE_MEMBER_LEFT ||
@@ -171,10 +181,10 @@ grpc::Status Membership::ReadOneStream() {
 bool Membership::WaitToRetry(const grpc::Status& ended,
                              int64_t* give_up_at_ms) {
   std::unique_lock<std::mutex> lock(mutex_);
-  if (stopping_ || !joined_ ||
-      ended.error_code() != grpc::StatusCode::UNAVAILABLE) {
-    return false;
-  }
+  // A store that fails may work again before others take us for lost.
+  const absl::Status status = FromRpc(ended);
+  const bool worth_it = IsAway(status) || ReasonOf(status) == "STORE_FAILED";
+  if (stopping_ || !joined_ || !worth_it) return false;
   const int64_t now = NowMs();
   if (request_.incarnation() == 0) {
     request_.set_incarnation(incarnation_);
@@ -316,10 +326,8 @@ absl::Status Membership::Call(
     context.set_deadline(deadline);
     context.set_wait_for_ready(true);
     absl::Status status = FromRpc(call(&context));
-    const std::string reason = ReasonOf(status);
-    const bool away = status.code() == absl::StatusCode::kUnavailable &&
-                      (reason.empty() || reason == "DRAINING");
-    if (!away || std::chrono::system_clock::now() >= deadline) return status;
+    if (!IsAway(status) || std::chrono::system_clock::now() >= deadline)
+      return status;
     std::this_thread::sleep_for(std::chrono::milliseconds(kRetryEveryMs));
   }
 }
