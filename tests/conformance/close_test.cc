@@ -10,7 +10,12 @@ namespace {
 
 using abi::Result;
 
+// More than the kernel's buffers hold, so that it cannot be over at once.
+#ifdef ITHACA_SANITIZED
+constexpr size_t kLarge = 3 << 20;
+#else
 constexpr size_t kLarge = 8 << 20;
+#endif
 
 class Close : public Conformance {
  protected:
