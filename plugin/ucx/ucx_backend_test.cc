@@ -152,6 +152,29 @@ TEST_F(UcxBackendTest, ThousandsOfFramesBothWaysOnManyLanes) {
         ASSERT_EQ(arrival.payload, payloads[arrival.frame.seq]);
 }
 
+// More than UCX's TCP_MAX_NUM_EPS of 256: a large job has a thousand.
+TEST_F(UcxBackendTest, ManyLanesAtOnce) {
+  BackendPair pair;
+  constexpr int kLanes = 300;
+  const std::vector<uint8_t> payload = Pattern(0, 0, 2000);
+  for (int i = 0; i < kLanes; ++i) {
+    pair.OpenLane();
+    pair.a[i].lane->Send(DataFrame(i, 0, 2000), payload.data());
+    pair.b[i].lane->Send(DataFrame(i, 0, 2000), payload.data());
+  }
+  ASSERT_TRUE(pair.ProgressUntil([&] {
+    for (int i = 0; i < kLanes; ++i)
+      if (pair.a[i].sink->arrivals.empty() || pair.b[i].sink->arrivals.empty())
+        return false;
+    return true;
+  }));
+  for (int i = 0; i < kLanes; ++i) {
+    EXPECT_EQ(pair.a[i].sink->arrivals[0].payload, payload);
+    EXPECT_EQ(pair.b[i].sink->arrivals[0].frame.seq, static_cast<uint32_t>(i));
+    EXPECT_TRUE(pair.a[i].sink->downs.empty());
+  }
+}
+
 TEST_F(UcxBackendTest, ALaneToTheSameBackend) {
   BackendPair pair(/*same_backend=*/true);
   const int i = pair.OpenLane();

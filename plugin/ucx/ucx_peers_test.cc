@@ -111,6 +111,26 @@ TEST(UcxPeersTest, AKilledProcessTakesItsLaneDown) {
       << sink.downs[0].ToString();
 }
 
+// NCCL programs often exit without destroying their communicators.
+TEST(UcxPeersDeathTest, AProcessMayExitWithLanesOpen) {
+  ITHACA_REQUIRE_UCX();
+#ifdef ITHACA_SANITIZED
+  GTEST_SKIP() << "LeakSanitizer crashes at exit while UCX's thread runs";
+#endif
+  ::testing::FLAGS_gtest_death_test_style = "threadsafe";
+  EXPECT_EXIT(
+      {
+        static BackendPair* pair;  // not a leak
+        pair = new BackendPair;
+        const int i = pair->OpenLane();
+        static const std::vector<uint8_t> payload = Pattern(0, 0, 16 << 20);
+        pair->a[i].lane->Send(DataFrame(0, 0, 16 << 20), payload.data());
+        pair->ProgressUntil([&] { return pair->b[i].sink->heads > 0; });
+        exit(0);
+      },
+      ::testing::ExitedWithCode(0), "");
+}
+
 // A peer that takes shorter chunks than ours, and one whose environment asks
 // UCX for other packets: UCX would abort whoever is sent a longer one.
 TEST(UcxPeersTest, PeersWithOtherPacketSizes) {
