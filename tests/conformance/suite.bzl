@@ -2,15 +2,15 @@
 
 PARTS = ["setup", "handle", "data", "close", "thread", "reload"]
 
-def conformance_suite(name, plugin, env = {}):
-    """A test per part of the contract, <name>_<part>_test, against `plugin`, with `env` set."""
+def conformance_suite(name, plugin, env = {}, data = []):
+    """A test per part of the contract, <name>_<part>_test, against `plugin`, with `env` set and `data` at hand."""
     for part in PARTS:
         native.cc_test(
             name = "%s_%s_test" % (name, part),
             size = "medium",
             srcs = [part + "_test.cc"],
             args = ["$(rootpath %s)" % plugin],
-            data = [plugin],
+            data = [plugin] + data,
             env = env,
             deps = [
                 ":fixture",
