@@ -143,7 +143,7 @@ class Communicator {
   int connections() const;
 
  private:
-  Communicator(std::shared_ptr<Core> core) : core_(std::move(core)) {}
+  explicit Communicator(std::shared_ptr<Core> core) : core_(std::move(core)) {}
 
   Status Open(std::shared_ptr<NetPlugin> plugin, uint64_t comm_id);
   Status Connect(Bootstrap* bootstrap);

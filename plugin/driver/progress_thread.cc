@@ -40,7 +40,7 @@ class ProgressThread::Loop {
   Loop(std::shared_ptr<Shared> shared, std::shared_ptr<Core> core)
       : shared_(std::move(shared)),
         core_(std::move(core)),
-        lanes_(2 * core_->options.channels) {}
+        lanes_(size_t{2} * core_->options.channels) {}
 
   void Run() {
     int polls = 0;
@@ -219,7 +219,7 @@ ProgressThread::~ProgressThread() {
   (void)Stop(Errorf(Code::kUnavailable, "the communicator was closed"), 5'000);
 }
 
-void ProgressThread::Submit(std::shared_ptr<Operation> operation) {
+void ProgressThread::Submit(const std::shared_ptr<Operation>& operation) {
   Status status;
   {
     std::lock_guard<std::mutex> lock(shared_->mutex);

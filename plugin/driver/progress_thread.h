@@ -26,7 +26,7 @@ class ProgressThread {
   // Stop() with a limit of 5 s.
   ~ProgressThread();
 
-  void Submit(std::shared_ptr<Operation> operation);
+  void Submit(const std::shared_ptr<Operation>& operation);
 
   // Ends everything now with `reason`; requests stay in flight in the plugin.
   // False when the thread sits in a plugin call that does not return within

@@ -62,8 +62,9 @@ Set DriverNumber(const char* name, int low, int high,
 Set DriverBytes(const char* name, size_t driver::CommunicatorOptions::*field) {
   return [=](Config* config, const std::string& value) {
     auto bytes = ParseBytes(value);
-    if (!bytes.ok())
+    if (!bytes.ok()) {
       return BadValue(name, value, bytes.status().message().c_str());
+    }
     config->driver.*field = *bytes;
     return Status();
   };
