@@ -274,8 +274,14 @@ void Engine::Progress() {
 void Engine::Kick() {
   for (size_t i = 0; i < to_flush_.size(); ++i) to_flush_[i]->Flush();
   to_flush_.clear();
+  // Not within a lane's callback here, so lanes may go. Before they would write
+  // zeros for memory that a failed connection has let go of.
+  DropFailed();
   poller_->Flush();
-  // Not within a lane's callback here, so lanes may go.
+  DropFailed();
+}
+
+void Engine::DropFailed() {
   while (!failed_.empty()) {
     Connection* const connection = failed_.back();
     failed_.pop_back();

@@ -99,6 +99,7 @@ class Engine final : public ConnectionOwner, public HelloSink {
   bool CanUseUcx(int rail) const;
   void Forget(Connection* connection);
   void Tick(int64_t now_ns);
+  void DropFailed();
   uint64_t Random();
 
   const Config config_;

@@ -46,7 +46,7 @@ SocketLane::~SocketLane() {
   poller_->Remove(token_);
   // The last acknowledgements should reach the peer; closing a socket with
   // unread input would reset the connection and lose them.
-  if (!down_ && Write() && shutdown(fd_, SHUT_WR) == 0) {
+  if (!down_ && (cut() || Write()) && shutdown(fd_, SHUT_WR) == 0) {
     poller_->Linger(fd_, kLingerNs);
   } else {
     close(fd_);

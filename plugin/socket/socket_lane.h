@@ -53,6 +53,13 @@ class SocketLane final : public Lane, private Pollable, private Flushable {
   void Parse(const char* data, size_t bytes);
   void OnHeadComplete();
   void OnPayloadComplete();
+  // Whether a frame is half written whose memory is forgotten: it must not be
+  // finished when the connection ends, or zeros would pass for its payload.
+  bool cut() const {
+    return !output_.empty() && output_.front().written > 0 &&
+           output_.front().payload == nullptr &&
+           output_.front().payload_bytes > 0;
+  }
   // Writes what the socket takes. False when the socket failed.
   bool Write();
   void SetWantsWrite(bool wants);

@@ -52,8 +52,9 @@ struct LaneCounters {
 class Lane {
  public:
   // Closes at once, without waiting for the peer; frames queued before are
-  // handed to the network if it takes them without blocking. Afterwards no
-  // memory of any payload is read or written, and no callback is made.
+  // handed to the network if it takes them without blocking, but a frame that
+  // was forgotten half-way is not finished. Afterwards no memory of any payload
+  // is read or written, and no callback is made.
   virtual ~Lane() = default;
 
   // Queues a frame; never blocks. The payload (frame.payload_bytes long) is
