@@ -29,12 +29,21 @@ StatusOr<bool> Connection::Test(Request* request, uint64_t* bytes) {
 void Connection::Fail(const Status& why) {
   if (!status_.ok()) return;
   status_ = why;
-  if (pending() > 0 || why.code() != Code::kUnavailable)
-    ITHACA_WARN(*log_,
-                "ithaca: connection with %s failed, %d requests pending: %s",
-                peer_.c_str(), pending(), why.ToString().c_str());
+  if (pending() > 0 || why.code() != Code::kUnavailable) LogFailure();
   ReleaseMemory();
   owner_->OnFailed(this);
+}
+
+Status Connection::Refuse() {
+  LogFailure();
+  return status_;
+}
+
+void Connection::LogFailure() {
+  if (std::exchange(logged_, true)) return;
+  ITHACA_WARN(*log_,
+              "ithaca: connection with %s failed, %d requests pending: %s",
+              peer_.c_str(), pending(), status_.ToString().c_str());
 }
 
 void Connection::DropLanes() {

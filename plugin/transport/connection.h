@@ -63,8 +63,8 @@ class Connection : public LaneSink {
   StatusOr<bool> Test(Request* request, uint64_t* bytes);
 
   // Ends the connection: every request not yet complete fails with `why`. The
-  // first call wins, and is logged unless a peer merely left when nothing was
-  // pending.
+  // first call wins, and is logged; but when a peer merely left and nothing was
+  // pending, only once somebody needs it again.
   void Fail(const Status& why);
 
   // Fails the connection if a request not complete uses memory of [begin, end).
@@ -98,6 +98,8 @@ class Connection : public LaneSink {
   // The connection failed: make the lanes forget all user memory.
   virtual void ReleaseMemory() = 0;
 
+  // The error of a connection that failed, to hand to who needs it alive.
+  Status Refuse();
   void WantFlush() { owner_->OnWantsFlush(this); }
   // The up lane with the least queued, or null.
   Lane* LeastQueued();
@@ -107,11 +109,14 @@ class Connection : public LaneSink {
   void ForgetOnLanes(uint32_t seq, const Lane* except);
 
  private:
+  void LogFailure();
+
   const std::string peer_;
   ConnectionOwner* const owner_;
   LogSink* const log_;
   std::array<LaneSlot, kMaxLanes> lanes_;
   Status status_;
+  bool logged_ = false;
 };
 
 // a before b in the order of message numbers, which wrap.

@@ -306,6 +306,19 @@ TEST_F(ConnectionTest, AnIdlePeerMayLeaveQuietly) {
   EXPECT_FALSE(pair_.receiver->status().ok());
 }
 
+TEST_F(ConnectionTest, WhoNeedsAPeerThatLeftQuietlyIsToldOnce) {
+  std::vector<char> buffer(100);
+  pair_.wires[0]->Break(1);
+  EXPECT_EQ(pair_.log.lines, 0);
+  EXPECT_FALSE(pair_.receiver->Receive(buffer.data(), 100, 1).ok());
+  EXPECT_FALSE(pair_.receiver->Receive(buffer.data(), 100, 1).ok());
+  EXPECT_EQ(pair_.log.lines, 1);
+  pair_.wires[0]->Break(0);
+  EXPECT_FALSE(pair_.sender->Send(buffer.data(), 100, 1).ok());
+  EXPECT_FALSE(pair_.sender->Send(buffer.data(), 100, 1).ok());
+  EXPECT_EQ(pair_.log.lines, 2);
+}
+
 TEST_F(ConnectionTest, DeregisteredMemoryIsNeverWrittenAgain) {
   const std::vector<char> data(4 * kFragment, 'x');
   std::vector<char> buffer(4 * kFragment);

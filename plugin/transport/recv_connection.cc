@@ -22,7 +22,7 @@ RecvConnection::~RecvConnection() {
 
 StatusOr<Request*> RecvConnection::Receive(void* data, size_t bytes,
                                            int32_t tag) {
-  if (!status().ok()) return status();
+  if (!status().ok()) return Refuse();
   const auto free =
       std::find_if(posted_.begin(), posted_.end(), [](const Posted& posted) {
         return posted.request.state == Request::State::kFree;

@@ -14,7 +14,7 @@ SendConnection::SendConnection(std::string peer, size_t eager_bytes,
 
 StatusOr<Request*> SendConnection::Send(const void* data, size_t bytes,
                                         int32_t tag) {
-  if (!status().ok()) return status();
+  if (!status().ok()) return Refuse();
   Message& message = At(next_seq_);
   if (message.request.state != Request::State::kFree || !message.acked ||
       next_seq_ - acked_to_ >= kMessageWindow || lanes_up() == 0)
