@@ -88,6 +88,7 @@ StatusOr<Hello> SendComm::HelloFor(int lane, int rail) const {
 }
 
 bool SendComm::Step() {
+  if (!connection_.status().ok()) dialers_.clear();
   bool settled = true;
   for (size_t i = 0; i < dialers_.size(); ++i) {
     Dialer* const dialer = dialers_[i].get();

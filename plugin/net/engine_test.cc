@@ -304,6 +304,46 @@ TEST_F(EngineTest, AMessageCutOffByItsSenderDoesNotComplete) {
   }
 }
 
+// A lane that comes up after the connection failed would keep the peer waiting.
+TEST_F(EngineTest, AFailedConnectionDialsNoMore) {
+  Side a(LoopbackRails(1, 2)), b(LoopbackRails(10, 1));
+  a_ = &a, b_ = &b;
+  uint8_t bytes[kHandleSize];
+  auto listener = b.engine->Listen(b.device, bytes);
+  ASSERT_TRUE(listener.ok());
+  // The handle's second rail is the test's: it answers when it wants to.
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_storage address = LoopbackRails(20, 1)[0].address;
+  socklen_t length = sizeof(address);
+  ASSERT_EQ(bind(fd, (sockaddr*)&address, sizeof(sockaddr_in)), 0);
+  ASSERT_EQ(listen(fd, 1), 0);
+  getsockname(fd, (sockaddr*)&address, &length);
+  Handle handle;
+  ASSERT_TRUE(DecodeHandle(bytes, &handle).ok());
+  handle.rails.push_back(address);
+  EncodeHandle(handle, bytes);
+  Until([&] {
+    send_ = a.engine->Connect(a.device, bytes).value();
+    return send_ != nullptr;
+  });
+  const int late = accept(fd, nullptr, nullptr);
+  uint8_t hello[kHelloBytes];
+  Until([&] {
+    return recv(late, hello, sizeof(hello), MSG_DONTWAIT) == kHelloBytes;
+  });
+
+  const std::string data(1 << 20, 'x');
+  ASSERT_TRUE(send_->connection()->Send(data.data(), data.size(), 0).ok());
+  send_->connection()->OnMemoryGone(data.data(), data.data() + 1);
+  const std::string welcome = EncodeWelcome({});
+  ASSERT_EQ(send(late, welcome.data(), welcome.size(), 0), welcome.size());
+  char byte;
+  Until([&] { return recv(late, &byte, 1, MSG_DONTWAIT) == 0; });
+  EXPECT_EQ(send_->connection()->lanes_up(), 0);
+  close(late), close(fd);
+  send_.reset();
+}
+
 TEST_F(EngineTest, AForeignHandleIsRefusedAndAttemptsAreNotGuessable) {
   Side a(LoopbackRails(1, 1)), b(LoopbackRails(10, 1));
   uint8_t handle[kHandleSize] = {};

@@ -7,6 +7,7 @@ namespace ithaca {
 Status Connection::AddLane(int index, int rail, std::unique_ptr<Lane> lane) {
   if (index < 0 || index >= kMaxLanes)
     return Errorf(Code::kInvalidArgument, "lane number %d out of range", index);
+  if (!status_.ok()) return status_;
   LaneSlot& slot = lanes_[index];
   if (slot.up)
     return Errorf(Code::kFailedPrecondition, "lane %d to %s is up already",

@@ -54,7 +54,7 @@ class Connection : public LaneSink {
 
   // Takes a lane that is up, as number `index` (0 <= index < kMaxLanes) on the
   // local rail `rail`. A lane that stood there and is down is dropped.
-  // FAILED_PRECONDITION when one is up there.
+  // FAILED_PRECONDITION when one is up there; the error of a failed connection.
   Status AddLane(int index, int rail, std::unique_ptr<Lane> lane);
 
   // Whether the request is complete; when it is, its size is stored and the

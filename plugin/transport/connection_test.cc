@@ -319,6 +319,15 @@ TEST_F(ConnectionTest, WhoNeedsAPeerThatLeftQuietlyIsToldOnce) {
   EXPECT_EQ(pair_.log.lines, 2);
 }
 
+TEST_F(ConnectionTest, AFailedConnectionTakesNoLane) {
+  FakeWire wire("late", &random_);
+  pair_.wires[0]->Break(0);
+  EXPECT_EQ(
+      pair_.sender->AddLane(1, 0, wire.TakeEnd(0, pair_.sender.get())).code(),
+      Code::kUnavailable);
+  EXPECT_EQ(pair_.sender->lanes_up(), 0);
+}
+
 TEST_F(ConnectionTest, DeregisteredMemoryIsNeverWrittenAgain) {
   const std::vector<char> data(4 * kFragment, 'x');
   std::vector<char> buffer(4 * kFragment);
