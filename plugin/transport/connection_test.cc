@@ -344,6 +344,81 @@ TEST_F(ConnectionTest, DeregisteredMemoryIsNeverWrittenAgain) {
   EXPECT_FALSE(pair_.receiver->Test(*received, &bytes).ok());
 }
 
+// A lane whose other end is the test.
+class RecordingLane : public Lane {
+ public:
+  void Send(const Frame& frame, const void*) override { sent.push_back(frame); }
+  void Forget(uint32_t seq) override { forgotten.push_back(seq); }
+  uint64_t queued_bytes() const override { return 0; }
+  LaneCounters counters() const override { return {}; }
+  std::string Describe() const override { return "recording"; }
+  std::vector<Frame> sent;
+  std::vector<uint32_t> forgotten;
+};
+
+// One end of a connection over two lanes, played by hand.
+class TwoLanesTest : public testing::Test {
+ protected:
+  TwoLanesTest() {
+    for (int i = 0; i < 2; ++i) {
+      auto lane = std::make_unique<RecordingLane>();
+      lanes_[i] = lane.get();
+      EXPECT_TRUE(pair_.receiver->AddLane(i, i, std::move(lane)).ok());
+      lane = std::make_unique<RecordingLane>();
+      send_lanes_[i] = lane.get();
+      EXPECT_TRUE(pair_.sender->AddLane(i, i, std::move(lane)).ok());
+    }
+  }
+  static Frame Make(FrameType type, uint32_t seq, uint64_t size,
+                    uint64_t offset = 0) {
+    Frame frame;
+    frame.type = type;
+    frame.seq = seq;
+    frame.tag = 1;
+    frame.size = size;
+    frame.offset = offset;
+    if (type == FrameType::kEager || type == FrameType::kData)
+      frame.payload_bytes = size;
+    return frame;
+  }
+  char* Head(int lane, const Frame& frame) {
+    void* target = nullptr;
+    EXPECT_TRUE(pair_.receiver->OnFrameHead(lanes_[lane], frame, &target).ok());
+    return static_cast<char*>(target);
+  }
+  Request* Receive() {
+    return *pair_.receiver->Receive(buffer_.data(), buffer_.size(), 1);
+  }
+  bool Done(Request* request) {
+    uint64_t bytes;
+    auto done = pair_.receiver->Test(request, &bytes);
+    return done.ok() && *done;
+  }
+
+  std::mt19937 random_{1};
+  Pair pair_{0, &random_};
+  std::vector<char> buffer_ = std::vector<char>(2 * kFragment);
+  RecordingLane* lanes_[2];
+  RecordingLane* send_lanes_[2];
+};
+
+const Status kLost(Code::kUnavailable, "lost by the test");
+
+// A hostile sender calls a large message small and empty half-way.
+TEST_F(TwoLanesTest, AMessageIsEitherGrantedOrEager) {
+  Request* const request = Receive();
+  ASSERT_TRUE(
+      pair_.receiver
+          ->OnFrame(lanes_[0], Make(FrameType::kAnnounce, 0, 2 * kFragment))
+          .ok());
+  EXPECT_EQ(pair_.broker.outstanding(0) + pair_.broker.outstanding(1),
+            2 * kFragment);
+  EXPECT_EQ(
+      pair_.receiver->OnFrame(lanes_[0], Make(FrameType::kEager, 0, 0)).code(),
+      Code::kDataLoss);
+  EXPECT_FALSE(Done(request));
+}
+
 // Frames of a hostile peer: the connection fails or shrugs, and memory around
 // the posted buffer stays untouched.
 TEST_F(ConnectionTest, SurvivesRandomFrames) {

@@ -130,8 +130,7 @@ Status RecvConnection::OnEager(Lane* lane, const Frame& frame) {
   StatusOr<Message*> found = Find(frame);
   if (!found.ok() || *found == nullptr) return found.status();
   Message* const message = *found;
-  if (message->state == Message::State::kUnknown)  // empty: there was no head
-    ITHACA_RETURN_IF_ERROR(Announce(message, frame));
+  ITHACA_RETURN_IF_ERROR(Announce(message, frame));  // empty: it had no head
   message->eager_arrived = true;
   if (message->state == Message::State::kMatched)
     CompleteEager(frame.seq, message, lane);
