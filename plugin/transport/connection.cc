@@ -98,7 +98,8 @@ int Connection::IndexOf(const Lane* lane) const {
 
 void Connection::ForgetOnLanes(uint32_t seq, const Lane* except) {
   for (LaneSlot& slot : lanes_)
-    if (slot.up && slot.lane.get() != except) slot.lane->Forget(seq);
+    if (slot.lane != nullptr && slot.lane.get() != except)
+      slot.lane->Forget(seq);
 }
 
 }  // namespace ithaca

@@ -105,7 +105,8 @@ class Connection : public LaneSink {
   Lane* LeastQueued();
   const LaneSlot& slot(int index) const { return lanes_[index]; }
   int IndexOf(const Lane* lane) const;
-  // Makes every lane (but `except`) forget the memory of message `seq`.
+  // Makes every lane (but `except`) forget the memory of message `seq`; lanes
+  // that are down too, because who reported one down need not be the lane.
   void ForgetOnLanes(uint32_t seq, const Lane* except);
 
  private:

@@ -404,6 +404,34 @@ class TwoLanesTest : public testing::Test {
 
 const Status kLost(Code::kUnavailable, "lost by the test");
 
+// A lane over UCX is reported down by the socket that watches over it, and may
+// still be in the middle of a frame.
+TEST_F(TwoLanesTest, ALaneThatIsDownForgetsToo) {
+  Request* const request = Receive();
+  ASSERT_TRUE(
+      pair_.receiver
+          ->OnFrame(lanes_[0], Make(FrameType::kAnnounce, 0, 2 * kFragment))
+          .ok());
+  ASSERT_NE(Head(1, Make(FrameType::kData, 0, kFragment, kFragment)), nullptr);
+  pair_.receiver->OnLaneDown(lanes_[1], kLost);
+  for (int i = 0; i < 2; ++i) {
+    const Frame data = Make(FrameType::kData, 0, kFragment, i * kFragment);
+    ASSERT_NE(Head(0, data), nullptr);
+    ASSERT_TRUE(pair_.receiver->OnFrame(lanes_[0], data).ok());
+  }
+  EXPECT_TRUE(Done(request));
+  EXPECT_EQ(lanes_[1]->forgotten, std::vector<uint32_t>{0});
+
+  Receive();
+  const Frame eager = Make(FrameType::kEager, 1, 100);
+  ASSERT_NE(Head(0, eager), nullptr);
+  pair_.receiver->OnLaneDown(lanes_[0], kLost);  // the last
+  EXPECT_FALSE(pair_.receiver->status().ok());
+  EXPECT_EQ(
+      std::count(lanes_[0]->forgotten.begin(), lanes_[0]->forgotten.end(), 1),
+      1);
+}
+
 // A hostile sender calls a large message small and empty half-way.
 TEST_F(TwoLanesTest, AMessageIsEitherGrantedOrEager) {
   Request* const request = Receive();
