@@ -432,6 +432,23 @@ TEST_F(TwoLanesTest, ALaneThatIsDownForgetsToo) {
       1);
 }
 
+// The receiver lost a lane and granted once more; the sender, which has not
+// noticed, still holds the first copy on it.
+TEST_F(TwoLanesTest, AFragmentGrantedTwiceIsForgottenWhereItIsStuck) {
+  std::vector<char> data(2 * kFragment);
+  Request* const sent = *pair_.sender->Send(data.data(), data.size(), 1);
+  Frame grant = Make(FrameType::kGrant, 0, data.size());
+  grant.lane = 1;
+  ASSERT_TRUE(pair_.sender->OnFrame(send_lanes_[0], grant).ok());
+  grant.lane = 0;
+  ASSERT_TRUE(pair_.sender->OnFrame(send_lanes_[0], grant).ok());
+  ASSERT_TRUE(
+      pair_.sender->OnFrame(send_lanes_[0], Make(FrameType::kAck, 1, 0)).ok());
+  uint64_t bytes;
+  ASSERT_TRUE(*pair_.sender->Test(sent, &bytes));
+  EXPECT_EQ(send_lanes_[1]->forgotten, std::vector<uint32_t>{0});
+}
+
 // A hostile sender calls a large message small and empty half-way.
 TEST_F(TwoLanesTest, AMessageIsEitherGrantedOrEager) {
   Request* const request = Receive();

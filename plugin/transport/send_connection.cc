@@ -25,6 +25,7 @@ StatusOr<Request*> SendConnection::Send(const void* data, size_t bytes,
   message.tag = tag;
   message.seq = next_seq_++;
   message.acked = false;
+  message.granted = 0;
   message.lost_lane = false;
   ++pending_;
   Announce(&message);
@@ -77,6 +78,9 @@ Status SendConnection::OnGrant(const Frame& frame) {
                   peer().c_str(), static_cast<unsigned long long>(frame.offset),
                   static_cast<unsigned long long>(frame.size),
                   static_cast<unsigned long long>(bytes));
+  // Granted again: the receiver lost a lane that looks well from here.
+  message.granted += frame.size;
+  if (message.granted > bytes) message.lost_lane = true;
   Lane* const lane =
       slot(frame.lane).up ? slot(frame.lane).lane.get() : LeastQueued();
   if (lane == nullptr) return Status();

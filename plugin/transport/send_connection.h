@@ -41,6 +41,7 @@ class SendConnection final : public Connection {
     uint32_t seq = 0;
     int8_t announced_on = -1;  // lane index
     bool acked = true;
+    uint64_t granted = 0;    // bytes
     bool lost_lane = false;  // a lane died meanwhile: copies may be queued
   };
 
