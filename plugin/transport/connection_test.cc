@@ -404,6 +404,48 @@ class TwoLanesTest : public testing::Test {
 
 const Status kLost(Code::kUnavailable, "lost by the test");
 
+// A small message is half there on both lanes when the one that its sender had
+// given up is found dead: the other copy must still count.
+TEST_F(TwoLanesTest, EitherCopyOfASmallMessageMayBeTheOneThatArrives) {
+  for (const bool posted_between : {false, true}) {
+    for (int dies : {0, 1}) {
+      Pair pair(0, &random_);
+      RecordingLane* lanes[2];
+      for (int i = 0; i < 2; ++i) {
+        auto lane = std::make_unique<RecordingLane>();
+        lanes[i] = lane.get();
+        ASSERT_TRUE(pair.receiver->AddLane(i, i, std::move(lane)).ok());
+      }
+      const Frame frame = Make(FrameType::kEager, 0, 100);
+      auto receive = [&] {
+        return *pair.receiver->Receive(buffer_.data(), buffer_.size(), 1);
+      };
+      Request* request = posted_between ? nullptr : receive();
+      void* targets[2] = {};
+      ASSERT_TRUE(
+          pair.receiver->OnFrameHead(lanes[1], frame, &targets[1]).ok());
+      if (posted_between) request = receive();
+      ASSERT_TRUE(
+          pair.receiver->OnFrameHead(lanes[0], frame, &targets[0]).ok());
+      pair.receiver->OnLaneDown(lanes[dies], kLost);
+      RecordingLane* const other = lanes[1 - dies];
+      ASSERT_EQ(std::count(other->forgotten.begin(), other->forgotten.end(), 0),
+                0);
+      std::fill(buffer_.begin(), buffer_.end(), '\0');
+      memset(targets[1 - dies], 'x', 100);
+      ASSERT_TRUE(pair.receiver->OnFrame(other, frame).ok());
+      uint64_t bytes = 0;
+      ASSERT_TRUE(*pair.receiver->Test(request, &bytes));
+      EXPECT_EQ(bytes, 100);
+      EXPECT_EQ(std::count(buffer_.begin(), buffer_.end(), 'x'), 100);
+      // The dead lane may not write any more.
+      EXPECT_GT(std::count(lanes[dies]->forgotten.begin(),
+                           lanes[dies]->forgotten.end(), 0),
+                0);
+    }
+  }
+}
+
 // A lane over UCX is reported down by the socket that watches over it, and may
 // still be in the middle of a frame.
 TEST_F(TwoLanesTest, ALaneThatIsDownForgetsToo) {

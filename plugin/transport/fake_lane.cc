@@ -12,7 +12,7 @@ class FakeWire::End : public Lane {
     EndState& state = wire_->ends_[side_];
     state.up = false;
     state.lane = nullptr;
-    for (Sent& sent : state.to_peer) sent.forgotten = true;
+    for (Sent& sent : state.to_peer) sent.forgotten |= sent.copy == nullptr;
   }
   void Send(const Frame& frame, const void* payload) override {
     EndState& state = wire_->ends_[side_];
@@ -23,12 +23,12 @@ class FakeWire::End : public Lane {
   void Forget(uint32_t seq) override {
     EndState& state = wire_->ends_[side_];
     for (Sent& sent : state.to_peer)
-      if (sent.frame.seq == seq) sent.forgotten = true;
+      if (sent.frame.seq == seq) sent.forgotten |= sent.copy == nullptr;
     if (state.receiving && state.current.frame.seq == seq)
       state.target_forgotten = true;
     EndState& peer = wire_->ends_[1 - side_];
     if (peer.receiving && peer.current.frame.seq == seq)
-      peer.current.forgotten = true;
+      peer.current.forgotten |= peer.current.copy == nullptr;
   }
   uint64_t queued_bytes() const override {
     return wire_->ends_[side_].to_peer.size();
@@ -115,9 +115,19 @@ void FakeWire::GoDown(int side, const Status& why) {
   if (!here.up) return;
   here.up = false;
   here.receiving = false;
+  EndState& peer = ends_[1 - side];
+  if (peer.receiving) LeaveToNetwork(&peer.current);
+  for (Sent& sent : here.to_peer) LeaveToNetwork(&sent);
   if ((*random_)() % 2 == 0) here.to_peer.clear();
-  for (Sent& sent : here.to_peer) sent.forgotten = true;
   here.sink->OnLaneDown(here.lane, why);
+}
+
+void FakeWire::LeaveToNetwork(Sent* sent) {
+  if (sent->forgotten || sent->copy != nullptr) return;
+  sent->copy = std::make_shared<std::string>();
+  if (sent->payload == nullptr) return;
+  sent->copy->assign(sent->payload, sent->frame.payload_bytes);
+  sent->payload = sent->copy->data();
 }
 
 void FakeWire::Break(int side) {

@@ -38,6 +38,8 @@ class FakeWire {
     Frame frame;
     const char* payload;  // user memory of the sender, or null
     bool forgotten = false;
+    // Set when the sender's end broke: the network has the bytes itself.
+    std::shared_ptr<std::string> copy = nullptr;
   };
   struct EndState {
     LaneSink* sink = nullptr;
@@ -55,6 +57,7 @@ class FakeWire {
   bool DeliverTo(int side);
   void Head(int side);
   void Finish(int side);
+  void LeaveToNetwork(Sent* sent);
   void GoDown(int side, const Status& why);
 
   const std::string name_;

@@ -45,11 +45,10 @@ StatusOr<Request*> RecvConnection::Receive(void* data, size_t bytes,
 
 // --- What arrives.
 
-Status RecvConnection::OnFrameHead(Lane* lane, const Frame& frame,
-                                   void** target) {
+Status RecvConnection::OnFrameHead(Lane*, const Frame& frame, void** target) {
   *target = nullptr;
   if (!status().ok()) return Status();
-  if (frame.type == FrameType::kEager) return OnEagerHead(lane, frame, target);
+  if (frame.type == FrameType::kEager) return OnEagerHead(frame, target);
   if (frame.type == FrameType::kData) return OnDataHead(frame, target);
   return Errorf(Code::kDataLoss, "%s sent a payload in a frame of type %d",
                 peer().c_str(), static_cast<int>(frame.type));
@@ -106,18 +105,16 @@ Status RecvConnection::Announce(Message* message, const Frame& frame) {
   return MatchAll();
 }
 
-Status RecvConnection::OnEagerHead(Lane* lane, const Frame& frame,
-                                   void** target) {
+Status RecvConnection::OnEagerHead(const Frame& frame, void** target) {
   StatusOr<Message*> found = Find(frame);
   if (!found.ok() || *found == nullptr) return found.status();
   Message* const message = *found;
-  // A copy that another lane is in the middle of must not write any more.
-  if (message->state != Message::State::kUnknown)
-    ForgetOnLanes(frame.seq, lane);
+  // Sent again after a lane was lost. The first copy may still be whole, or
+  // not: both are taken, at one place, and the first that is complete counts.
+  if (message->state != Message::State::kUnknown) message->lost_lane = true;
   if (message->eager_arrived) return Status();
   ITHACA_RETURN_IF_ERROR(Announce(message, frame));
-  if (message->state == Message::State::kMatched) {
-    message->early.clear();
+  if (message->state == Message::State::kMatched && message->early.empty()) {
     *target = message->posted->data;
   } else {
     message->early.resize(frame.size);
@@ -132,6 +129,7 @@ Status RecvConnection::OnEager(Lane* lane, const Frame& frame) {
   Message* const message = *found;
   ITHACA_RETURN_IF_ERROR(Announce(message, frame));  // empty: it had no head
   message->eager_arrived = true;
+  if (message->lost_lane) ForgetOnLanes(frame.seq, lane);
   if (message->state == Message::State::kMatched)
     CompleteEager(frame.seq, message, lane);
   return Status();

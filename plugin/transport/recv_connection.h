@@ -87,7 +87,7 @@ class RecvConnection final : public Connection, public rails::GrantWaiter {
   uint64_t FragmentBytes(const Message& message, uint32_t fragment) const;
 
   Status Announce(Message* message, const Frame& frame);
-  Status OnEagerHead(Lane* lane, const Frame& frame, void** target);
+  Status OnEagerHead(const Frame& frame, void** target);
   Status OnEager(Lane* lane, const Frame& frame);
   Status OnDataHead(const Frame& frame, void** target);
   Status OnData(Lane* lane, const Frame& frame);
