@@ -36,8 +36,7 @@ std::string Slurp(const std::string& path) {
   return std::string((std::istreambuf_iterator<char>(in)), {});
 }
 
-// -------------------------------------------------------------------------------
-// args
+// ---- args
 
 TEST(ParseCount, TakesCountsAndNothingElse) {
   EXPECT_EQ(*ParseCount("0"), 0u);
@@ -83,8 +82,7 @@ TEST(Args, MistakesAreNamed) {
   EXPECT_EQ(message({"---"}), "unknown option --");
 }
 
-// -----------------------------------------------------------------------------
-// output
+// ---- output
 
 TEST(Yaml, SaysWhatTheJsonSays) {
   EXPECT_EQ(
@@ -104,8 +102,7 @@ TEST(Columns, AreAligned) {
             "A    LONG  C\nxyz  b\n");
 }
 
-// ---------------------------------------------------------------------------
-// commands
+// ---- commands
 
 TEST(Cli, EveryCommandTeaches) {
   const Outcome overview = Ctl({"--help"});

@@ -110,6 +110,13 @@ std::string Render(const google::protobuf::Message& message, Format format) {
   return yaml.ok() ? *yaml : json;
 }
 
+std::string Render(const nlohmann::ordered_json& answer, Format format) {
+  const std::string json = answer.dump(1) + "\n";
+  if (format == Format::kJson) return json;
+  const absl::StatusOr<std::string> yaml = JsonToYaml(json);
+  return yaml.ok() ? *yaml : json;
+}
+
 std::string Columns(const std::vector<std::vector<std::string>>& rows) {
   std::vector<size_t> widths;
   for (const auto& row : rows) {

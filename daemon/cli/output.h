@@ -7,6 +7,7 @@
 
 #include <google/protobuf/message.h>
 
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,9 @@ absl::StatusOr<Format> ParseFormat(const std::string& name);
 
 // One message, with a newline at the end. REQUIRES: format is not kTable.
 std::string Render(const google::protobuf::Message& message, Format format);
+
+// The same for an answer that is no message.
+std::string Render(const nlohmann::ordered_json& answer, Format format);
 
 // YAML with the content of this JSON text. INVALID_ARGUMENT when it is not
 // JSON.

@@ -1,7 +1,5 @@
 // ithacactl status.
 
-#include <google/protobuf/struct.pb.h>
-
 #include <ostream>
 
 #include "daemon/cli/commands.h"
@@ -39,13 +37,9 @@ void PrintTable(const Context& context, const std::string& socket,
 
 void PrintMessage(const Context& context, const std::string& socket,
                   const std::vector<std::string>& states) {
-  google::protobuf::Struct answer;
-  (*answer.mutable_fields())["socket"].set_string_value(socket);
-  auto* services =
-      (*answer.mutable_fields())["services"].mutable_struct_value();
+  nlohmann::ordered_json answer = {{"socket", socket}};
   for (size_t i = 0; i < states.size(); ++i) {
-    (*services->mutable_fields())[kServices[i].name].set_string_value(
-        states[i]);
+    answer["services"][kServices[i].name] = states[i];
   }
   context.out << Render(answer, context.format);
 }

@@ -1,7 +1,5 @@
 // ithacactl version.
 
-#include <google/protobuf/struct.pb.h>
-
 #include <ostream>
 
 #include "daemon/cli/commands.h"
@@ -15,8 +13,7 @@ int RunVersion(const Context& context) {
     context.out << "ithacactl " << server::kVersion << "\n";
     return kDone;
   }
-  google::protobuf::Struct answer;
-  (*answer.mutable_fields())["version"].set_string_value(server::kVersion);
+  const nlohmann::ordered_json answer = {{"version", server::kVersion}};
   context.out << Render(answer, context.format);
   return kDone;
 }

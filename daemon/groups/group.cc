@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "daemon/groups/group_refusals.h"
 
 namespace ithaca::groups {
 namespace {
@@ -128,25 +129,14 @@ std::optional<std::vector<EventPtr>> Group::EventsAfter(
       history_.end() - static_cast<std::ptrdiff_t>(wanted), history_.end());
 }
 
-// ------------------------------------------------------------------------------
-// joining
+// ---- joining
 
 Result<uint32_t> Group::ChooseSlot(const JoinCommand& command) const {
   if (command.slot.has_value()) {
     const uint32_t wanted = *command.slot;
-    if (wanted >= slots_.size()) {
-      return InvalidRequest(
-          absl::StrCat("slot: ", wanted, " is not one of the group's ",
-                       slots_.size(), " slots"),
-          absl::StrCat("use 0 to ", slots_.size() - 1, ", or none"));
-    }
+    if (wanted >= slots_.size()) return NoSuchSlot(record_, wanted);
     if (!slots_[wanted].member.has_value()) return wanted;
-    return Refusal{absl::StatusCode::kAlreadyExists,
-                   "SLOT_TAKEN",
-                   absl::StrCat("slot ", wanted, " of group ", record_.id,
-                                " is held by ", slots_[wanted].member->id),
-                   "join without a slot to get a free one",
-                   {{"holder", slots_[wanted].member->id}}};
+    return SlotTaken(record_, *slots_[wanted].member);
   }
   std::optional<uint32_t> fresh, any;
   for (uint32_t i = 0; i < slots_.size(); ++i) {
@@ -157,14 +147,7 @@ Result<uint32_t> Group::ChooseSlot(const JoinCommand& command) const {
   }
   if (fresh.has_value()) return *fresh;
   if (any.has_value()) return *any;
-  return Refusal{absl::StatusCode::kFailedPrecondition,
-                 "GROUP_FULL",
-                 absl::StrCat("all ", slots_.size(), " slots of group ",
-                              record_.id, " are held"),
-                 "join when a member is gone (WatchGroup tells), or make a "
-                 "group from a plan "
-                 "with more ranks",
-                 {}};
+  return GroupFull(record_);
 }
 
 Result<JoinAnswer> Group::Join(const JoinCommand& command, uint32_t pid,
@@ -173,13 +156,7 @@ Result<JoinAnswer> Group::Join(const JoinCommand& command, uint32_t pid,
   if (command.incarnation != 0) return Resume(command, pid, stream, effects);
   Slot* present = FindMember(command.member_id);
   if (present != nullptr && present->member->attached) {
-    return Refusal{absl::StatusCode::kAlreadyExists,
-                   "MEMBER_ID_IN_USE",
-                   absl::StrCat(command.member_id, " holds slot ",
-                                present->member->slot, " of group ", record_.id,
-                                ", from process ", present->member->pid),
-                   "use another member id, or end that process first",
-                   {{"pid", absl::StrCat(present->member->pid)}}};
+    return MemberIdInUse(record_, *present->member);
   }
   // A detached life of the same member makes way, but only for a join that
   // works.
@@ -206,22 +183,10 @@ Result<JoinAnswer> Group::Resume(const JoinCommand& command, uint32_t pid,
                                  StreamId stream, Effects* effects) {
   Slot* slot = FindMember(command.member_id);
   if (slot == nullptr || slot->member->incarnation != command.incarnation) {
-    return Refusal{
-        absl::StatusCode::kFailedPrecondition,
-        "STALE_INCARNATION",
-        absl::StrCat("life ", command.incarnation, " of ", command.member_id,
-                     " in group ", record_.id, " has ended"),
-        "join again with incarnation 0, under the new epoch",
-        {{"current_epoch", absl::StrCat(record_.epoch)}}};
+    return StaleIncarnation(record_, command.member_id, command.incarnation);
   }
   if (slot->stream != 0) {
-    effects->ended.push_back(
-        {slot->stream,
-         Refusal{absl::StatusCode::kAborted,
-                 "STREAM_REPLACED",
-                 absl::StrCat(command.member_id, " opened a newer stream"),
-                 "use that one",
-                 {}}});
+    effects->ended.push_back({slot->stream, StreamReplaced(command.member_id)});
   }
   const bool was_attached = slot->member->attached;
   Attach(command.member_id, command.incarnation, stream);
@@ -261,15 +226,14 @@ JoinAnswer Group::Place(const JoinCommand& command, uint32_t index,
   return answer;
 }
 
-// ------------------------------------------------------------------------------
-// leaving
+// ---- leaving
 
 void Group::NewEpoch(Counters* counters, Effects* effects) {
   const uint64_t old = record_.epoch;
   record_.epoch = ++counters->last_epoch;
   effects->dirty.counters = true;
   effects->dirty.groups.insert(record_.id);
-  if (board_.Clear(StaleEpoch(old), effects))
+  if (board_.Clear(StaleEpoch(record_, old), effects))
     effects->dirty.cleared.insert(record_.id);
 }
 
@@ -331,12 +295,7 @@ Result<uint64_t> Group::Leave(const Fence& fence, Counters* counters,
 }
 
 void Group::Delete(const std::string& why, Effects* effects) {
-  const Refusal deleted{
-      absl::StatusCode::kNotFound,
-      "GROUP_DELETED",
-      absl::StrCat("group ", record_.id, " was deleted: ", why),
-      "create it again",
-      {}};
+  const Refusal deleted = GroupDeleted(record_, why);
   Emit(EventType::kDeleted, std::nullopt, "DELETED", why, effects);
   for (const Slot& slot : slots_) {
     if (slot.stream != 0) effects->ended.push_back({slot.stream, deleted});
@@ -344,55 +303,20 @@ void Group::Delete(const std::string& why, Effects* effects) {
   board_.Clear(deleted, effects);
 }
 
-// --------------------------------------------------------------------------------
-// fence
-
-Refusal Group::StaleEpoch(uint64_t epoch) const {
-  return Refusal{
-      absl::StatusCode::kFailedPrecondition,
-      "STALE_EPOCH",
-      absl::StrCat("epoch ", epoch, " of group ", record_.id,
-                   " is over; the epoch in force is ", record_.epoch),
-      "read the new epoch and its members from the JoinGroup stream, and begin "
-      "again under it",
-      {{"current_epoch", absl::StrCat(record_.epoch)}}};
-}
+// ---- fence
 
 std::optional<Refusal> Group::CheckFence(const Fence& fence) const {
-  if (fence.epoch > record_.epoch) {
-    return Refusal{
-        absl::StatusCode::kFailedPrecondition,
-        "UNKNOWN_EPOCH",
-        absl::StrCat("group ", record_.id, " never had epoch ", fence.epoch,
-                     "; the epoch in force is ", record_.epoch),
-        "was the store restored from an old copy, or is this another daemon? "
-        "Join again",
-        {{"current_epoch", absl::StrCat(record_.epoch)}}};
-  }
-  if (fence.epoch < record_.epoch) return StaleEpoch(fence.epoch);
+  if (fence.epoch > record_.epoch) return UnknownEpoch(record_, fence.epoch);
+  if (fence.epoch < record_.epoch) return StaleEpoch(record_, fence.epoch);
   const auto found = slot_of_member_.find(fence.member_id);
-  if (found == slot_of_member_.end()) {
-    return Refusal{
-        absl::StatusCode::kFailedPrecondition,
-        "NOT_A_MEMBER",
-        absl::StrCat("nobody in group ", record_.id, " is called ",
-                     fence.member_id.empty() ? "''" : fence.member_id),
-        "join first",
-        {}};
-  }
-  if (slots_[found->second].member->incarnation == fence.incarnation)
-    return std::nullopt;
-  return Refusal{
-      absl::StatusCode::kFailedPrecondition,
-      "STALE_INCARNATION",
-      absl::StrCat("life ", fence.incarnation, " of ", fence.member_id,
-                   " in group ", record_.id, " has ended"),
-      "join again with incarnation 0",
-      {{"current_epoch", absl::StrCat(record_.epoch)}}};
+  if (found == slot_of_member_.end())
+    return NotAMember(record_, fence.member_id);
+  const Member& member = *slots_[found->second].member;
+  if (member.incarnation == fence.incarnation) return std::nullopt;
+  return StaleIncarnation(record_, fence.member_id, fence.incarnation);
 }
 
-// --------------------------------------------------------------------------------
-// blobs
+// ---- blobs
 
 Result<Done> Group::Publish(const Fence& fence, const std::string& name,
                             std::shared_ptr<const std::string> data,
@@ -419,8 +343,7 @@ std::string Group::Situation() const {
                       record_.reason);
 }
 
-// ---------------------------------------------------------------------------------
-// time
+// ---- time
 
 void Group::Tick(Millis now, Counters* counters, Effects* effects) {
   board_.Tick(now, Situation(), effects);
@@ -436,14 +359,8 @@ void Group::Tick(Millis now, Counters* counters, Effects* effects) {
       const std::string text = absl::StrCat(
           "the group was not complete within ", slot.formation_timeout_ms,
           " ms: nobody holds slot ", DescribeFreeSlots());
-      Refusal late{
-          absl::StatusCode::kDeadlineExceeded,
-          "FORMATION_TIMEOUT",
-          text,
-          "start the missing ranks, or join with a longer formation_timeout",
-          {}};
-      Remove(i, {EventType::kLost, "FORMATION_TIMEOUT", text}, late, counters,
-             now, effects);
+      Remove(i, {EventType::kLost, "FORMATION_TIMEOUT", text},
+             FormationTimeout(text), counters, now, effects);
     }
   }
 }

@@ -42,18 +42,7 @@ class Group {
     StreamId stream = 0;
   };
 
-  // What is kept on disk of a group.
-  struct Record {
-    std::string id;
-    uint64_t epoch = 0;
-    uint64_t sequence = 0;
-    uint32_t size = 0;
-    std::string plan_hash;
-    uint32_t owner_uid = 0;
-    int64_t create_unix_ms = 0;
-    std::string reason_code;
-    std::string reason;
-  };
+  using Record = GroupRecord;
 
   // A new group, in a new epoch.
   Group(const CreateCommand& command, uint32_t owner_uid, const Limits& limits,
@@ -130,7 +119,6 @@ class Group {
   void Emit(EventType type, std::optional<Member> member, std::string code,
             std::string text, Effects* effects);
   void SetReason(std::string code, std::string text);
-  Refusal StaleEpoch(uint64_t epoch) const;
   std::string DescribeFreeSlots() const;
   std::string Situation() const;
   void StartFormation(Millis now);

@@ -149,7 +149,7 @@ void GroupMachine::StreamBroken(const std::string& group_id, StreamId stream,
 
 Result<uint64_t> GroupMachine::Leave(const Caller& caller, const Fence& fence,
                                      Millis now, Effects* effects) {
-  Result<Group*> group = FindMutable(caller, fence.group_id);
+  Result<Group*> group = FindFenced(caller, fence);
   if (!group.ok()) return group.refusal();
   Result<uint64_t> epoch =
       group.value()->Leave(fence, &counters_, now, effects);
@@ -166,7 +166,7 @@ Result<Done> GroupMachine::Publish(const Caller& caller, const Fence& fence,
         absl::StrCat("data: has ", data.size(), " bytes"),
         absl::StrCat("publish 1 to ", limits_.max_blob_bytes));
   }
-  Result<Group*> group = FindMutable(caller, fence.group_id);
+  Result<Group*> group = FindFenced(caller, fence);
   if (!group.ok()) return group.refusal();
   Result<Done> done = group.value()->Publish(
       fence, name, std::make_shared<const std::string>(std::move(data)),
@@ -185,7 +185,7 @@ Result<std::optional<Blob>> GroupMachine::GetBlob(const Caller& caller,
     return InvalidRequest("wait: is negative or above 24 hours",
                           "give one between");
   }
-  Result<Group*> group = FindMutable(caller, fence.group_id);
+  Result<Group*> group = FindFenced(caller, fence);
   if (!group.ok()) return group.refusal();
   auto blob = group.value()->GetBlob(fence, name, waiter, now + wait_ms, now);
   Schedule(*group.value());
@@ -229,6 +229,15 @@ void GroupMachine::Erase(const std::string& group_id, const std::string& why,
     due_of_.erase(due);
   }
   groups_.erase(found);
+}
+
+Result<Group*> GroupMachine::FindFenced(const Caller& caller,
+                                        const Fence& fence) {
+  Result<Group*> group = FindMutable(caller, fence.group_id);
+  if (!group.ok()) return group;
+  if (auto refusal = CheckName("fence.member_id", fence.member_id))
+    return *refusal;
+  return group;
 }
 
 Result<Group*> GroupMachine::FindMutable(const Caller& caller,

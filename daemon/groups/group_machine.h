@@ -86,6 +86,8 @@ class GroupMachine {
 
  private:
   Result<Group*> FindMutable(const Caller& caller, const std::string& group_id);
+  // Also checks that the fence's name may be repeated in a message.
+  Result<Group*> FindFenced(const Caller& caller, const Fence& fence);
   void Erase(const std::string& group_id, const std::string& why,
              Effects* effects);
   void Schedule(const Group& group);

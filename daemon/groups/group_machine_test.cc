@@ -228,8 +228,7 @@ TEST_F(GroupMachineTest, ALiveMemberIsNotPushedOut) {
   EXPECT_EQ(epoch(), 1u);
 }
 
-// ----------------------------------------------------------------------------
-// blobs
+// ---- blobs
 
 TEST_F(GroupMachineTest, ABlobReachesThoseWhoWaitAndThoseWhoCome) {
   Create("g", 2);
@@ -327,8 +326,7 @@ TEST_F(GroupMachineTest, BlobsAreBounded) {
   EXPECT_EQ(reason("more", 1), "LIMIT_EXCEEDED");
 }
 
-// -----------------------------------------------------------------------------
-// time
+// ---- time
 
 TEST_F(GroupMachineTest, FormationTimesOutAndNamesWhoIsMissing) {
   Create("g", 3);
@@ -412,8 +410,7 @@ TEST_F(GroupMachineTest, DeletingNeedsForceAndEndsEverything) {
   EXPECT_EQ(epoch(), 2u) << "a name that is used again gets no old epoch";
 }
 
-// --------------------------------------------------------------------------
-// restoring
+// ---- restoring
 
 class RestoredMachineTest : public GroupMachineTest {
  protected:
@@ -493,8 +490,7 @@ TEST_F(RestoredMachineTest, ForgottenEventsAreNotInvented) {
   EXPECT_EQ(group().EventsAfter(13)->size(), 2u);
 }
 
-// -------------------------------------------------------------------------
-// properties
+// ---- properties
 
 // Random commands; after each, what must always hold.
 class RandomRun {

@@ -17,6 +17,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "daemon/groups/blob_wait.h"
 #include "daemon/groups/gate.h"
 #include "daemon/groups/group_engine.h"
 #include "daemon/groups/plan_shelf.h"
@@ -83,10 +84,17 @@ class GroupsService final : public v1::GroupsService::CallbackService,
       v1::DeleteGroupResponse* response) override;
 
  private:
-  class BlobWait;
-  // Does the work and fills the response; a refusal refuses the call.
+  // What takes computing and needs no group: done on gRPC's thread, for those
+  // who may call. Then the work, on the engine's; it fills the response. A
+  // refusal refuses the call.
+  using UnaryPrepare = std::function<std::optional<Refusal>()>;
   using UnaryWork =
       std::function<std::optional<Refusal>(const Caller&, GroupEngine::Turn&)>;
+
+  static std::string Method(const char* name);
+  static Refusal Draining();
+  // Adds the plan that message->plan_hash() names.
+  std::optional<Refusal> AddPlan(GroupEngine::Turn& turn, v1::Group* message);
 
   explicit GroupsService(Options options) : options_(std::move(options)) {}
 
@@ -97,7 +105,13 @@ class GroupsService final : public v1::GroupsService::CallbackService,
   Result<Caller> Admit(const grpc::ServerContextBase& context,
                        const std::string& method);
   grpc::ServerUnaryReactor* Unary(grpc::CallbackServerContext* context,
-                                  const std::string& method, UnaryWork work);
+                                  const std::string& method, UnaryWork work,
+                                  const UnaryPrepare& prepare = nullptr);
+  std::optional<Refusal> Create(const Caller& caller,
+                                const v1::CreateGroupRequest& request,
+                                const planner::v1::Plan& plan,
+                                GroupEngine::Turn& turn,
+                                v1::CreateGroupResponse* response);
   template <typename Response>
   EventStreamReactor<Response>* NewStream(StreamId id,
                                           const std::string& group_id);

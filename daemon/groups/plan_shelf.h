@@ -17,21 +17,30 @@ namespace ithaca::groups {
 
 class PlanShelf {
  public:
-  // Keeps the `capacity` plans put last.
-  explicit PlanShelf(size_t capacity = 64) : capacity_(capacity) {}
+  // Keeps the plans put last: at most `capacity` of them, and at most
+  // `max_bytes`.
+  explicit PlanShelf(size_t capacity = 64, size_t max_bytes = size_t{64} << 20)
+      : capacity_(capacity), max_bytes_(max_bytes) {}
 
   // Plans without ranks (DETAIL_SUMMARY) are not kept: no group can run them.
+  // Nor is one that is larger than all that can be kept.
   // REQUIRES: the plan is valid.
   void Put(const planner::v1::Plan& plan);
   // Null: not there.
   std::shared_ptr<const planner::v1::Plan> Get(const std::string& hash) const;
 
  private:
+  struct Entry {
+    // Shared, because readers outlive the place on the shelf.
+    std::shared_ptr<const planner::v1::Plan> plan;
+    size_t bytes = 0;
+  };
+
   const size_t capacity_;
+  const size_t max_bytes_;
   mutable std::mutex mutex_;
-  // Newest first. Shared, because readers outlive the place on the shelf.
-  std::list<std::shared_ptr<const planner::v1::Plan>>
-      plans_;  // guarded by mutex_
+  std::list<Entry> plans_;  // newest first; guarded by mutex_
+  size_t bytes_ = 0;        // guarded by mutex_
 };
 
 }  // namespace ithaca::groups

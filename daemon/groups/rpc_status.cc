@@ -1,5 +1,8 @@
 #include "daemon/groups/rpc_status.h"
 
+#include <string>
+#include <utility>
+
 #include "ithaca/groups/v1/errors.pb.h"
 
 namespace ithaca::groups {
@@ -8,10 +11,24 @@ namespace {
 constexpr char kTypeUrl[] = "type.googleapis.com/google.rpc.ErrorInfo";
 constexpr char kDomain[] = "ithaca.dev";
 constexpr char kNextStep[] = "next_step";
+// Statuses travel in metadata, which is bounded; text from outside may be in
+// them.
+constexpr size_t kMaxSentence = 1000;
+
+// Cut at a character's border.
+std::string Cut(std::string text) {
+  if (text.size() <= kMaxSentence) return text;
+  size_t end = kMaxSentence;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80)
+    --end;
+  return text.substr(0, end) + " ...";
+}
 
 }  // namespace
 
-grpc::Status ToRpcStatus(const Refusal& refusal) {
+grpc::Status ToRpcStatus(const Refusal& whole) {
+  Refusal refusal = whole;
+  refusal.sentence = Cut(std::move(refusal.sentence));
   // absl's codes and gRPC's are the same numbers.
   const auto code = static_cast<grpc::StatusCode>(refusal.code);
   v1::ErrorInfo info;

@@ -27,6 +27,18 @@ TEST(RpcStatus, EveryCodeSurvivesTheRoundTrip) {
   }
 }
 
+TEST(RpcStatus, LongTextIsCutBetweenCharacters) {
+  std::string text = "x";
+  for (int i = 0; i < 5000; ++i) text += "\xc3\xa9";
+  const grpc::Status status =
+      ToRpcStatus({absl::StatusCode::kAborted, "R", text, "next", {}});
+  EXPECT_LT(status.error_message().size(), 1100u);
+  EXPECT_LT(status.error_details().size(), 1300u);
+  const Refusal back = FromRpcStatus(status);
+  EXPECT_EQ(back.sentence, text.substr(0, 999) + " ...");
+  EXPECT_EQ(back.next_step, "next");
+}
+
 TEST(RpcStatus, AStatusWithoutDetailsKeepsItsMessage) {
   const Refusal refusal = FromRpcStatus(
       grpc::Status(grpc::StatusCode::UNAVAILABLE, "connection refused"));

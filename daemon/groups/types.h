@@ -94,6 +94,19 @@ struct Blob {
   std::shared_ptr<const std::string> data;
 };
 
+// What is kept on disk of a group itself.
+struct GroupRecord {
+  std::string id;
+  uint64_t epoch = 0;
+  uint64_t sequence = 0;
+  uint32_t size = 0;
+  std::string plan_hash;
+  uint32_t owner_uid = 0;
+  int64_t create_unix_ms = 0;
+  std::string reason_code;
+  std::string reason;
+};
+
 struct CreateCommand {
   std::string group_id;
   uint32_t size = 0;

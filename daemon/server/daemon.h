@@ -22,8 +22,11 @@ struct DaemonOptions {
   // "sqlite:PATH"; empty: "sqlite:<run_dir>/store.db".
   std::string store;
   groups::Limits limits;
-  // How long calls in flight may take to end when the daemon stops, ms.
-  int64_t drain_ms = 5000;
+  // How long calls in flight may take to end when the daemon stops, ms. Streams
+  // and waits are ended at once; what is left takes milliseconds, but a client
+  // that is idle in gRPC's blocking API does not answer the farewell, and is
+  // waited for in vain.
+  int64_t drain_ms = 1000;
   // How long a peer may take to begin to speak, ms.
   int64_t patience_ms = 5000;
   // Must outlive the daemon.

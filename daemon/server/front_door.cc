@@ -207,11 +207,13 @@ void FrontDoor::LetIn(int fd) {
 
 void FrontDoor::TurnAway(int fd, const std::string& why) {
   const Peer peer = waiting_.at(fd).peer;
+  if (!why.empty()) {
+    // First the line, then the end: whoever sees the end finds the line.
+    options_.log->WarnLimited(absl::StrCat(Describe(peer), " ", why), NowMs());
+  }
   waiting_.erase(fd);
   Forget(peer.uid);
   close(fd);
-  if (!why.empty())
-    options_.log->WarnLimited(absl::StrCat(Describe(peer), " ", why), NowMs());
 }
 
 void FrontDoor::ExpireLate() {

@@ -29,7 +29,7 @@ ABSL_FLAG(std::string, store, "",
           "A run directory below /run is emptied by a reboot; epochs must "
           "outlive one if "
           "jobs do, so give a path below /var/lib then.");
-ABSL_FLAG(absl::Duration, drain, absl::Seconds(5),
+ABSL_FLAG(absl::Duration, drain, absl::Seconds(1),
           "How long calls in flight may take to end after SIGTERM.");
 ABSL_FLAG(absl::Duration, member_grace, absl::Seconds(30),
           "How long members of groups may take to come back after a restart of "

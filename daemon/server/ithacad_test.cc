@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <fstream>
 #include <memory>
 #include <random>
@@ -25,6 +26,23 @@ namespace {
 
 constexpr char kProgram[] = "daemon/ithacad";
 constexpr int64_t kLong = 60'000;
+
+#ifdef __SANITIZE_THREAD__
+extern "C" const char* __tsan_default_suppressions();
+
+// The program runs under the sanitizer too, without this test's suppressions in
+// it.
+void SuppressInChildren(const std::string& folder) {
+  const std::string file = folder + "/tsan";
+  std::ofstream(file) << __tsan_default_suppressions();
+  const char* given = std::getenv("TSAN_OPTIONS");
+  const std::string options =
+      std::string(given == nullptr ? "" : given) + ":suppressions=" + file;
+  setenv("TSAN_OPTIONS", options.c_str(), 1);
+}
+#else
+void SuppressInChildren(const std::string&) {}
+#endif
 
 class Process {
  public:
@@ -67,6 +85,7 @@ class Process {
 
 class IthacadTest : public testing::Test {
  protected:
+  void SetUp() override { SuppressInChildren(run_dir_); }
   std::unique_ptr<Process> Start() {
     return std::make_unique<Process>(
         std::vector<std::string>{"--run_dir=" + run_dir_}, log_);
@@ -75,10 +94,10 @@ class IthacadTest : public testing::Test {
     std::ifstream in(log_);
     return std::string((std::istreambuf_iterator<char>(in)), {});
   }
-  std::unique_ptr<client::Client> Connect() {
+  std::unique_ptr<client::Client> Connect(int64_t timeout_ms = kLong) {
     client::ConnectOptions options;
     options.socket = run_dir_ + "/ithacad.sock";
-    options.timeout_ms = kLong;
+    options.timeout_ms = timeout_ms;
     for (;;) {
       auto client = client::Client::Connect(options);
       if (client.ok()) return std::move(*client);
@@ -146,7 +165,8 @@ TEST_F(IthacadTest, EpochsGoOnOverKills) {
   std::set<std::string> known;
   for (int round = 0; round < 12; ++round) {
     auto daemon = Start();
-    auto client = Connect();
+    // Leave waits this long for a daemon that is gone.
+    auto client = Connect(500);
     std::set<std::string> there;
     const auto list = client->ListGroups();
     ASSERT_TRUE(list.ok()) << list.status();
@@ -202,7 +222,13 @@ TEST_F(IthacadTest, MembersOutliveAKill) {
     ASSERT_TRUE(blob.ok()) << blob.status();
     EXPECT_EQ(*blob, "secret");
   }
-  // A loss is seen by a member that has resumed.
+  // A loss is seen by a member that has resumed, of one that has.
+  auto reader = Connect();
+  for (bool attached = false; !attached;) {
+    const auto group = reader->GetGroup("g", false);
+    ASSERT_TRUE(group.ok() && group->members_size() == 2);
+    attached = group->members(1).state() == groups::v1::MEMBER_STATE_ATTACHED;
+  }
   (*b).reset();
   const auto now = (*a)->WaitEpochAfter(before->epoch(), kLong);
   ASSERT_TRUE(now.ok()) << now.status();

@@ -9,10 +9,14 @@
 extern "C" const char* __tsan_default_suppressions();
 
 extern "C" const char* __tsan_default_suppressions() {
-  return "race:grpc::internal::ServerCallbackCall\n"
+  return "race_top:grpc::internal::\n"
+         "race:grpc::internal::ServerCallbackCall\n"
+         "race:grpc::internal::CallbackWithStatusTag\n"
          "race:grpc::internal::CallOpSet\n"
+         "race:grpc::internal::CallbackUnaryCallImpl\n"
          "race:grpc::internal::InterceptorBatchMethodsImpl\n"
          "race:ServerCallbackUnaryImpl\n"
          "race:ServerCallbackWriterImpl\n"
-         "race:ServerCallbackReaderWriterImpl\n";
+         "race:ServerCallbackReaderWriterImpl\n"
+         "race:*Handler<*>::Deserialize\n";
 }

@@ -107,6 +107,7 @@ Membership::Membership(std::shared_ptr<grpc::Channel> channel,
                        v1::JoinGroupRequest request, int64_t timeout_ms)
     : stub_(v1::GroupsService::NewStub(channel)),
       timeout_ms_(timeout_ms),
+      member_id_(request.member_id()),
       request_(std::move(request)) {}
 
 absl::StatusOr<std::unique_ptr<Membership>> Membership::Join(
@@ -140,8 +141,7 @@ void Membership::CancelStream() {
   changed_.notify_all();
 }
 
-// ------------------------------------------------------------------- the
-// reading thread
+// ---- the reading thread
 
 void Membership::Run() {
   int64_t give_up_at_ms = 0;
@@ -260,8 +260,7 @@ void Membership::CallBack(const std::vector<v1::GroupEvent>& missed,
   }
 }
 
-// ------------------------------------------------------------------------- for
-// the user
+// ---- for the user
 
 v1::Group Membership::View() const {
   std::lock_guard<std::mutex> lock(mutex_);
@@ -309,9 +308,7 @@ v1::Fence Membership::FenceAt(uint64_t epoch) const {
   std::lock_guard<std::mutex> lock(mutex_);
   fence.set_group_id(group_.group_id());
   fence.set_epoch(epoch);
-  for (const v1::Member& member : group_.members()) {
-    if (member.slot() == slot_) fence.set_member_id(member.member_id());
-  }
+  fence.set_member_id(member_id_);
   fence.set_incarnation(incarnation_);
   return fence;
 }

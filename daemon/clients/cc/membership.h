@@ -110,6 +110,7 @@ class Membership {
 
   const std::unique_ptr<groups::v1::GroupsService::Stub> stub_;
   const int64_t timeout_ms_;
+  const std::string member_id_;
   groups::v1::JoinGroupRequest request_;  // the reading thread's, after Join
   uint32_t slot_ = 0;                     // set before Join returns
   uint64_t incarnation_ = 0;              // set before Join returns
