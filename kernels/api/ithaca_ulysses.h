@@ -1,3 +1,4 @@
+/* clang-format off */
 /* ithaca_ulysses: the sequence <-> head exchange of Ulysses attention, driven
  * by a plan.
  *
@@ -23,35 +24,47 @@
  * that fails has written to no output.
  *
  * Symbols used below
- *   P ranks, b batch, d head size, H query heads, Hkv key/value heads, G = H /
- * Hkv Q_r the query heads of rank r, K_r = { floor(q / G) : q in Q_r } its
- * key/value heads rows_r the tokens (pad included) that rank r holds, S = sum
- * of rows_r
+ *   P ranks, b batch, d head size
+ *   H query heads, Hkv key/value (KV) heads, G = H / Hkv
+ *   Q_r the query heads of rank r
+ *   K_r its KV heads, { floor(q / G) : q in Q_r }
+ *   rows_r the tokens (pad included) that rank r holds, S the sum of all rows_r
  *
  * The four steps, and their tensors in order
- *   step                     packs from            unpacks into         message
- * i -> r SEQ_TO_HEADS             q [b,rows_i,H,d]      q [b,S,|Q_r|,d]
- * b*rows_i*|Q_r|*d of q, then k,v [b,rows_i,Hkv,d]  k,v [b,S,|K_r|,d]
- * b*rows_i*|K_r|*d of k, of v HEADS_TO_SEQ             o [b,S,|Q_i|,d]       o
- * [b,rows_r,H,d]     b*rows_r*|Q_i|*d SEQ_TO_HEADS_BACKWARD    dq, dk, dv as
- * the     dq, dk, dv as the    b*rows_r*|Q_i|*d of dq, then outputs of forward
- * inputs of forward    b*rows_r*|K_i|*d of dk, of dv HEADS_TO_SEQ_BACKWARD do
- * [b,rows_i,H,d]     do [b,S,|Q_r|,d]     b*rows_i*|Q_r|*d
+ *
+ *   SEQ_TO_HEADS            before attention: tokens for heads
+ *     pack    q [b, rows_i, H, d], k and v [b, rows_i, Hkv, d]
+ *     unpack  q [b, S, |Q_r|, d],  k and v [b, S, |K_r|, d]
+ *     message i -> r, elements: b*rows_i*|Q_r|*d of q, then b*rows_i*|K_r|*d of
+ *     k, then as many of v
+ *   HEADS_TO_SEQ            after attention: heads for tokens
+ *     pack    o [b, S, |Q_i|, d]
+ *     unpack  o [b, rows_r, H, d]
+ *     message i -> r: b*rows_r*|Q_i|*d of o
+ *   SEQ_TO_HEADS_BACKWARD   the gradients of q, k and v
+ *     pack    dq, dk, dv shaped as the outputs of SEQ_TO_HEADS
+ *     unpack  dq, dk, dv shaped as its inputs
+ *     message i -> r: b*rows_r*|Q_i|*d of dq, then b*rows_r*|K_i|*d of dk, then
+ *     as many of dv
+ *   HEADS_TO_SEQ_BACKWARD   the gradient of o
+ *     pack    do [b, rows_i, H, d]
+ *     unpack  do [b, S, |Q_r|, d]
+ *     message i -> r: b*rows_i*|Q_r|*d of do
  *
  * Each backward is the exact adjoint of its forward. A KV head that several
  * ranks hold receives one gradient from each; the owner of the tokens adds them
  * in fp32 in ascending rank order and rounds once to the dtype.
  *
  * Wire layout. Inside a message element (bi, s, h, c) of a tensor with n heads
- * lies at
- * ((bi * rows + s) * n + h) * d + c, whatever the layout of the tensors: batch
- * first, rows in the order in which their owner holds them, heads ascending.
- * Native byte order.
+ * lies at ((bi * rows + s) * n + h) * d + c, whatever the layout of the tensors:
+ * batch first, rows in the order in which their owner holds them, heads
+ * ascending. Native byte order.
  *
  * Memory layout of tensors. Contiguous only (no strides yet): [b, s, heads, d]
  * or [s, b, heads, d]. Pointers are aligned to the element size at least; a
  * tensor or message of zero bytes may be NULL.
  */
+/* clang-format on */
 #ifndef ITHACA_KERNELS_API_ITHACA_ULYSSES_H_
 #define ITHACA_KERNELS_API_ITHACA_ULYSSES_H_
 
