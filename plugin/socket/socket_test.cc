@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -256,6 +258,24 @@ TEST_F(LanePairTest, WhatWasSentBeforeClosingArrivesInSpiteOfUnreadInput) {
   lanes_[0].reset();
   Pump([&] { return sinks_[1].downs == 1; });
   EXPECT_EQ(sinks_[1].frames.size(), 100);
+}
+
+TEST(Tcp, TheKernelWatchesPeersThatAreQuiet) {
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  PrepareStream(fd, 30);
+  const auto option = [&](int level, int name) {
+    int value = 0;
+    socklen_t length = sizeof(value);
+    EXPECT_EQ(getsockopt(fd, level, name, &value, &length), 0);
+    return value;
+  };
+  EXPECT_EQ(option(SOL_SOCKET, SO_KEEPALIVE), 1);
+  EXPECT_EQ(option(IPPROTO_TCP, TCP_USER_TIMEOUT), 30'000);
+  // Two probes at least go out before the time-out.
+  EXPECT_LE(option(IPPROTO_TCP, TCP_KEEPIDLE) +
+                2 * option(IPPROTO_TCP, TCP_KEEPINTVL),
+            30);
+  close(fd);
 }
 
 class AcceptorTest : public testing::Test, public HelloSink {

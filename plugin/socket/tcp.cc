@@ -5,6 +5,7 @@
 #include <netinet/tcp.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -46,6 +47,12 @@ void PrepareStream(int fd, int timeout_s) {
   const unsigned timeout_ms = timeout_s * 1000;
   setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms,
              sizeof(timeout_ms));
+  // Who waits for data has nothing unacknowledged and would wait for ever for a
+  // host that lost its power. The time-out above limits the probes too.
+  const int probe_s = std::max(1, timeout_s / 3);
+  setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &probe_s, sizeof(probe_s));
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &probe_s, sizeof(probe_s));
 }
 
 StatusOr<int> ListenOn(const Rail& rail, sockaddr_storage* address) {

@@ -10,7 +10,8 @@
 namespace ithaca {
 
 // A socket that is non-blocking and closed on exec, without Nagle's delay, and
-// given up by the kernel when bytes stay unacknowledged for `timeout_s`.
+// given up by the kernel when bytes, or probes while there are none, stay
+// unacknowledged for `timeout_s`.
 void PrepareStream(int fd, int timeout_s);
 
 // Listens on the rail's address, any port; *address gets the port.
