@@ -233,6 +233,7 @@ void SocketLane::GoDown(const Status& why) {
   if (down_) return;
   down_ = true;
   poller_->Remove(token_);
+  shutdown(fd_, SHUT_RDWR);  // the peer must not go on waiting for this lane
   output_.clear();
   queued_bytes_ = 0;
   target_ = nullptr;

@@ -212,6 +212,15 @@ TEST_F(LanePairTest, ASinkThatRefusesTakesTheLaneDown) {
   EXPECT_EQ(sinks_[1].down.message(), "refused by the test");
 }
 
+TEST_F(LanePairTest, ALaneThatGoesDownTellsTheOtherEnd) {
+  Open(1);
+  sinks_[1].refuse_heads = true;
+  const std::string payload(100, 'x');
+  lanes_[0]->Send(Data(1, 100), payload.data());
+  // The lane on side 1 stays with its connection, which has others.
+  Pump([&] { return sinks_[0].downs == 1; });
+}
+
 TEST_F(LanePairTest, ForgottenMemoryIsNeitherReadNorWritten) {
   Open(1);
   // Too much for the socket's buffers, so that frames are cut in half.
