@@ -31,7 +31,7 @@ class Acceptor::Port : public Pollable {
       socklen_t length = sizeof(from);
       const int fd = accept4(fd_, reinterpret_cast<sockaddr*>(&from), &length,
                              SOCK_NONBLOCK | SOCK_CLOEXEC);
-      if (fd < 0) return;
+      if (fd < 0) return acceptor_->OnAcceptError(errno);
       acceptor_->OnConnection(rail_, fd, from);
     }
   }
@@ -164,6 +164,19 @@ void Acceptor::Expire() {
       (*visitor)->Leave("it did not say hello in time");
     visitor = (*visitor)->closed() ? pending_.erase(visitor) : ++visitor;
   }
+}
+
+void Acceptor::OnAcceptError(int error) {
+  // The peer waits in the backlog meanwhile; it is taken once there is room.
+  const bool shortage =
+      error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+  if (!shortage || std::exchange(shortage_logged_, true)) return;
+  ITHACA_WARN(*log_, "ithaca: %s",
+              ErrnoError(Code::kResourceExhausted, error,
+                         "cannot take a peer's connection (raise the limit of "
+                         "open files, ulimit -n)")
+                  .ToString()
+                  .c_str());
 }
 
 void Acceptor::OnStray(const std::string& peer, const char* why) {

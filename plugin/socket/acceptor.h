@@ -59,6 +59,7 @@ class Acceptor {
 
   void OnConnection(int rail, int fd, const sockaddr_storage& from);
   void OnStray(const std::string& peer, const char* why);
+  void OnAcceptError(int error);
 
   const std::vector<Rail>* const rails_;
   const int timeout_s_;
@@ -69,6 +70,7 @@ class Acceptor {
   std::vector<std::unique_ptr<Port>> ports_;     // by rail; null = not open
   std::list<std::unique_ptr<Visitor>> pending_;  // oldest first
   bool stray_logged_ = false;
+  bool shortage_logged_ = false;
 };
 
 }  // namespace ithaca

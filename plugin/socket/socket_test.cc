@@ -423,6 +423,25 @@ TEST_F(AcceptorTest, OnlySoManyMayBePending) {
   for (int fd : idle) close(fd);
 }
 
+TEST_F(AcceptorTest, TooFewDescriptorsAreLoggedOnceAndOvercome) {
+  const int fds[2] = {Connect(), Connect()};
+  std::vector<int> fillers;
+  rlimit limit;
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const rlimit low = {static_cast<rlim_t>(fds[1]) + 1, limit.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &low), 0);
+  for (int fd; (fd = dup(fds[0])) >= 0;) fillers.push_back(fd);
+  for (int i = 0; i < 10; ++i) poller_->Poll();
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+  for (int fd : fillers) close(fd);
+  ASSERT_EQ(log_.lines.size(), 1);
+  EXPECT_THAT(log_.lines[0], HasSubstr("ulimit -n"));
+  const std::string bytes = EncodeHello({});
+  for (int fd : fds) ASSERT_EQ(send(fd, bytes.data(), bytes.size(), 0), 96);
+  Pump([&] { return hellos_.size() == 2; });
+  for (int fd : fds) close(fd);
+}
+
 TEST_F(AcceptorTest, AStaleHandleIsTurnedAwayAndLoggedOnce) {
   known_ = false;
   for (int i = 0; i < 3; ++i) {
