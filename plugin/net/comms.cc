@@ -93,6 +93,7 @@ bool SendComm::Step() {
   for (size_t i = 0; i < dialers_.size(); ++i) {
     Dialer* const dialer = dialers_[i].get();
     if (dialer == nullptr) continue;
+    dialer->HurryUp(engine_->config().clock->NowNs());
     if (dialer->state() == Dialer::State::kWelcome) {
       const Status status = engine_->FinishDial(dialer, i, this);
       if (status.ok()) {

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 
+#include "plugin/core/clock.h"
 #include "plugin/socket/tcp.h"
 #include "plugin/transport/handle.h"
 
@@ -41,6 +42,7 @@ void Dialer::Attempt() {
     input_.clear();
     wanted_ = kWelcomeBytes;
     connected_ = false;
+    since_ns_ = 0;
     StatusOr<int> fd =
         StartConnect((*rails_)[target.rail], target.address, timeout_s_);
     if (!fd.ok()) {
@@ -65,6 +67,21 @@ void Dialer::Fail(const Status& why) {
     current_ = 0;
     state_ = State::kFailed;
   }
+}
+
+void Dialer::HurryUp(int64_t now_ns) {
+  // Not once it is connected: a busy peer may take its time to answer the
+  // hello, and must not get a second one for the same lane.
+  if (state_ != State::kTrying || fd_ < 0 || connected_ ||
+      current_ + 1 == targets_.size())
+    return;
+  if (since_ns_ == 0) since_ns_ = now_ns;
+  const int64_t share_ns =
+      timeout_s_ * kNsPerSecond / static_cast<int64_t>(targets_.size());
+  if (now_ns - since_ns_ >= share_ns)
+    NextTarget(Errorf(Code::kUnavailable, "%s: no answer within %lld ms",
+                      Describe().c_str(),
+                      static_cast<long long>(share_ns / kNsPerMs)));
 }
 
 void Dialer::NextTarget(const Status& why) {

@@ -37,6 +37,9 @@ class Dialer : private Pollable {
 
   // Starts the first attempt. Later calls do nothing.
   void Start();
+  // Gives the current pair up for the next when nobody has answered its
+  // connect for an equal share of the time-out. Call now and then.
+  void HurryUp(int64_t now_ns);
   // Gives the current pair up and tries the next.
   void NextTarget(const Status& why);
 
@@ -77,6 +80,7 @@ class Dialer : private Pollable {
   int fd_ = -1;
   uint64_t token_ = 0;
   bool connected_ = false;
+  int64_t since_ns_ = 0;  // first seen connecting; 0 = not yet
   Hello hello_;
   std::string output_;
   size_t written_ = 0;

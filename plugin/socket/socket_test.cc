@@ -490,6 +490,36 @@ TEST_F(AcceptorTest, DialerTriesTheNextPair) {
   close(dialer->TakeSocket());
 }
 
+// A firewall that drops instead of refusing must not use up all the time.
+TEST_F(AcceptorTest, DialerGivesASilentPairItsShareOnly) {
+  // A full backlog: the kernel drops what else wants to connect.
+  const int full = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_storage silent = Loopback().address;
+  socklen_t length = sizeof(silent);
+  ASSERT_EQ(bind(full, (sockaddr*)&silent, sizeof(sockaddr_in)), 0);
+  ASSERT_EQ(listen(full, 0), 0);
+  getsockname(full, (sockaddr*)&silent, &length);
+  std::vector<int> fillers;
+  for (int i = 0; i < 4; ++i) {
+    fillers.push_back(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
+    connect(fillers.back(), (sockaddr*)&silent, sizeof(sockaddr_in));
+  }
+  Welcome welcome;
+  answer_ = &welcome;
+  auto dialer = Dial({{0, silent}, {0, address_}});
+  dialer->HurryUp(clock_.NowNs());
+  clock_.AdvanceNs(14 * kNsPerSecond);
+  for (int i = 0; i < 100; ++i) poller_->Poll();
+  dialer->HurryUp(clock_.NowNs());
+  ASSERT_TRUE(hellos_.empty());
+  clock_.AdvanceNs(2 * kNsPerSecond);
+  dialer->HurryUp(clock_.NowNs());
+  Pump([&] { return dialer->state() == Dialer::State::kWelcome; });
+  close(dialer->TakeSocket());
+  for (int fd : fillers) close(fd);
+  close(full);
+}
+
 TEST_F(AcceptorTest, DialerSaysWhyEachPairFailed) {
   sockaddr_storage v6 = {};
   v6.ss_family = AF_INET6;
