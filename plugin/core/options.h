@@ -37,7 +37,7 @@ struct Options {
   int peer_timeout_s = 30;
 
   // ITHACA_EAGER_BYTES=8192 (0 to 65536). Messages up to this size travel
-  // without being granted.
+  // without being granted, while few bytes wait for their acknowledgement.
   size_t eager_bytes = 8 << 10;
 
   // ITHACA_FRAGMENT_BYTES=131072 (1024 to 16777216). What a lane carries at a

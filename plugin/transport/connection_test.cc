@@ -491,6 +491,31 @@ TEST_F(TwoLanesTest, AFragmentGrantedTwiceIsForgottenWhereItIsStuck) {
   EXPECT_EQ(send_lanes_[1]->forgotten, std::vector<uint32_t>{0});
 }
 
+// A peer that is late reads nothing: what nobody asked for must fit into the
+// buffers of its socket.
+TEST_F(TwoLanesTest, OnlySoMuchTravelsUnasked) {
+  const std::vector<char> data(kEager);
+  Request* const first = *pair_.sender->Send(data.data(), data.size(), 1);
+  for (uint32_t i = 1; i < kMessageWindow; ++i)
+    ASSERT_NE(*pair_.sender->Send(data.data(), data.size(), 1), nullptr);
+  uint64_t unasked = 0, frames = 0;
+  for (const RecordingLane* lane : send_lanes_) {
+    for (const Frame& frame : lane->sent) unasked += frame.payload_bytes;
+    frames += lane->sent.size();
+  }
+  EXPECT_EQ(frames, kMessageWindow);
+  EXPECT_EQ(unasked, 48 << 10);
+  // Acknowledged, they make room.
+  ASSERT_TRUE(
+      pair_.sender->OnFrame(send_lanes_[0], Make(FrameType::kAck, 12, 0)).ok());
+  uint64_t bytes;
+  ASSERT_TRUE(*pair_.sender->Test(first, &bytes));
+  for (RecordingLane* lane : send_lanes_) lane->sent.clear();
+  ASSERT_NE(*pair_.sender->Send(data.data(), data.size(), 1), nullptr);
+  ASSERT_EQ(send_lanes_[0]->sent.size(), 1);
+  EXPECT_EQ(send_lanes_[0]->sent[0].type, FrameType::kEager);
+}
+
 // A hostile sender calls a large message small and empty half-way.
 TEST_F(TwoLanesTest, AMessageIsEitherGrantedOrEager) {
   Request* const request = Receive();

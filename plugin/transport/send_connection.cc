@@ -26,6 +26,10 @@ StatusOr<Request*> SendConnection::Send(const void* data, size_t bytes,
   message.seq = next_seq_++;
   message.acked = false;
   message.granted = 0;
+  message.eager =
+      bytes <= eager_bytes_ &&
+      (unasked_bytes_ + bytes <= kMaxUnaskedBytes || unasked_bytes_ == 0);
+  if (message.eager) unasked_bytes_ += bytes;
   message.lost_lane = false;
   ++pending_;
   Announce(&message);
@@ -39,7 +43,7 @@ void SendConnection::Announce(Message* message) {
   frame.seq = message->seq;
   frame.tag = message->tag;
   frame.size = message->request.bytes;
-  if (message->request.bytes <= eager_bytes_) {
+  if (message->eager) {
     frame.type = FrameType::kEager;
     frame.payload_bytes = message->request.bytes;
     lane->Send(frame, message->data);
@@ -118,6 +122,7 @@ void SendConnection::Complete(Message* message) {
   message->acked = true;
   message->request.state = Request::State::kDone;
   --pending_;
+  if (message->eager) unasked_bytes_ -= message->request.bytes;
   if (message->lost_lane) ForgetOnLanes(message->seq, nullptr);
 }
 

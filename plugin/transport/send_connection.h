@@ -19,7 +19,8 @@ namespace ithaca {
 
 class SendConnection final : public Connection {
  public:
-  // Messages of at most `eager_bytes` (<= kMaxEagerBytes) travel unasked.
+  // Messages of at most `eager_bytes` (<= kMaxEagerBytes) travel unasked, while
+  // few enough are not acknowledged (kMaxUnaskedBytes).
   SendConnection(std::string peer, size_t eager_bytes, ConnectionOwner* owner,
                  LogSink* log);
 
@@ -41,6 +42,7 @@ class SendConnection final : public Connection {
     uint32_t seq = 0;
     int8_t announced_on = -1;  // lane index
     bool acked = true;
+    bool eager = false;      // travels with its announcement
     uint64_t granted = 0;    // bytes
     bool lost_lane = false;  // a lane died meanwhile: copies may be queued
   };
@@ -56,11 +58,17 @@ class SendConnection final : public Connection {
   Status OnGrant(const Frame& frame);
   Status OnAck(const Frame& frame);
 
+  // What may wait unasked for a peer that is late: less than a fresh socket's
+  // receive window. A window that stays closed for ITHACA_PEER_TIMEOUT makes
+  // the kernel give up the lane, and being late is no failure.
+  static constexpr uint64_t kMaxUnaskedBytes = 48 << 10;
+
   const size_t eager_bytes_;
   std::array<Message, kMessageWindow> messages_;
   uint32_t next_seq_ = 0;
   uint32_t acked_to_ = 0;  // every message before this one is acknowledged
   int pending_ = 0;
+  uint64_t unasked_bytes_ = 0;  // of eager messages not acknowledged
 };
 
 }  // namespace ithaca
