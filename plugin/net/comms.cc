@@ -74,6 +74,7 @@ SendComm::SendComm(Engine* engine, const Device& device, const Handle& handle,
 
 SendComm::~SendComm() {
   engine_->Forget(this);
+  connection_.DropLanes();  // before their guards: the peer hears of it last
   guards_.clear();
 }
 
@@ -138,6 +139,7 @@ Status SendComm::Verdict() const {
 
 RecvComm::~RecvComm() {
   engine_->Forget(this);
+  connection_.DropLanes();  // before their guards: the peer hears of it last
   guards_.clear();
 }
 
