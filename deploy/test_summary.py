@@ -32,20 +32,27 @@ def read_events(path):
                 return
 
 
-def all_skipped(paths):
-    """Whether these test.xml files hold cases, and each of them was skipped."""
+def why_skipped(paths):
+    """Why the test that wrote these test.xml files tested nothing, or None if it did.
+
+    A GoogleTest binary is skipped when it has cases and each of them was. Any other
+    test says so with a line of output that begins with "SKIPPED: ".
+    """
     cases = skipped = 0
     for path in paths:
         try:
             root = xml.etree.ElementTree.parse(path).getroot()
         except (OSError, xml.etree.ElementTree.ParseError):
-            return False
+            return None
+        for line in "".join(out.text or "" for out in root.iter("system-out")).splitlines():
+            if line.startswith("SKIPPED: "):
+                return line[len("SKIPPED: "):]
         for case in root.iter("testcase"):
             cases += 1
             # GoogleTest writes the attribute, other frameworks the element.
             if case.get("result") == "skipped" or case.find("skipped") is not None:
                 skipped += 1
-    return cases > 0 and cases == skipped
+    return "every case skipped itself" if 0 < cases == skipped else None
 
 
 class Pass:
@@ -58,8 +65,9 @@ class Pass:
         for event in events:
             self._take(event)
         for label, paths in self._xml.items():
-            if self.outcomes.get(label, ("",))[0] == "passed" and all_skipped(paths):
-                self.outcomes[label] = ("skipped", "every case skipped itself")
+            why = why_skipped(paths)
+            if why and self.outcomes.get(label, ("",))[0] == "passed":
+                self.outcomes[label] = ("skipped", why)
         failed = any(kind == "failed" for kind, _ in self.outcomes.values())
         if status != 0 and not failed:
             self.outcomes["bazel"] = (

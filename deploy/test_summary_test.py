@@ -112,6 +112,17 @@ class SummaryTest(unittest.TestCase):
         events += [configured("//a:windows"), aborted("//a:windows", "SKIPPED")]
         self.assertEqual(self.run_main((0, events))[1][-1], "1 passed, 0 failed, 3 skipped")
 
+    def test_a_script_that_says_it_skipped(self):
+        says = ('<testsuites><testsuite name="a"><testcase name="a" status="run"/>'
+                "<system-out><![CDATA[exec less\n%s]]></system-out></testsuite></testsuites>")
+        skipped = self.write("s.xml", says % "SKIPPED: no network namespaces\n")
+        ran = self.write("r.xml", says % "not SKIPPED: all was there\n")
+        events = passing("//a:x") + [result("//a:x", skipped)]
+        events += passing("//a:y") + [result("//a:y", ran)]
+        status, lines = self.run_main((0, events))
+        self.assertEqual((status, lines[-1]), (0, "1 passed, 0 failed, 1 skipped"))
+        self.assertIn("no network namespaces", lines[0])
+
     def test_a_run_that_failed_without_naming_a_target(self):
         status, lines = self.run_main((37, passing("//a:x")))
         self.assertEqual((status, lines[-1]), (1, "1 passed, 1 failed"))
