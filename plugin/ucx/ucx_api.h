@@ -24,27 +24,29 @@ inline constexpr unsigned kUcxMajor = 1;
 inline constexpr unsigned kMinUcxMinor = 13;
 
 // Every function that this folder calls. X(name).
-#define ITHACA_UCP_FUNCTIONS(X)     \
-  X(ucp_get_version)                \
-  X(ucp_config_read)                \
-  X(ucp_config_modify)              \
-  X(ucp_config_release)             \
-  X(ucp_init_version)               \
-  X(ucp_cleanup)                    \
-  X(ucp_worker_create)              \
-  X(ucp_worker_destroy)             \
-  X(ucp_worker_query)               \
-  X(ucp_worker_get_address)         \
-  X(ucp_worker_release_address)     \
-  X(ucp_worker_progress)            \
-  X(ucp_worker_flush_nbx)           \
+// clang-format off
+#define ITHACA_UCP_FUNCTIONS(X) \
+  X(ucp_get_version) \
+  X(ucp_config_read) \
+  X(ucp_config_modify) \
+  X(ucp_config_release) \
+  X(ucp_init_version) \
+  X(ucp_cleanup) \
+  X(ucp_worker_create) \
+  X(ucp_worker_destroy) \
+  X(ucp_worker_query) \
+  X(ucp_worker_get_address) \
+  X(ucp_worker_release_address) \
+  X(ucp_worker_progress) \
+  X(ucp_worker_flush_nbx) \
   X(ucp_worker_set_am_recv_handler) \
-  X(ucp_ep_create)                  \
-  X(ucp_ep_close_nbx)               \
-  X(ucp_ep_flush_nbx)               \
-  X(ucp_am_send_nbx)                \
-  X(ucp_request_check_status)       \
+  X(ucp_ep_create) \
+  X(ucp_ep_close_nbx) \
+  X(ucp_ep_flush_nbx) \
+  X(ucp_am_send_nbx) \
+  X(ucp_request_check_status) \
   X(ucp_request_free)
+// clang-format on
 
 #define ITHACA_UCS_FUNCTIONS(X) X(ucs_status_string)
 

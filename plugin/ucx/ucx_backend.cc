@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "plugin/core/clock.h"
-
 namespace ithaca {
 
 StatusOr<std::unique_ptr<LaneBackend>> UcxBackend::Create(
@@ -75,7 +73,7 @@ StatusOr<std::unique_ptr<Lane>> UcxBackend::Open(int rail, uint64_t local_id,
   StatusOr<RailAddress> peer = DecodeRailAddress(peer_address);
   if (!peer.ok()) return peer.status();
   UcxLaneOwner* const owner = this;
-  auto lane = std::make_unique<UcxLane>(api_, rails_[rail].get(), &pool_, owner,
+  auto lane = std::make_unique<UcxLane>(api_, rails_[rail].get(), owner,
                                         local_id, peer_id, *peer, sink);
   lanes_[local_id] = lane.get();
   ITHACA_RETURN_IF_ERROR(lane->Connect());

@@ -43,8 +43,7 @@ class UcxBackend final : public LaneBackend, UcxReceiver, UcxLaneOwner {
                                        LaneSink* sink) override;
 
  private:
-  UcxBackend(const UcxApi& api, LogSink& log)
-      : api_(api), log_(log), pool_(api_) {}
+  UcxBackend(const UcxApi& api, LogSink& log) : api_(api), log_(log) {}
 
   void OnMessage(UcxMessageId id, const void* head, size_t head_bytes,
                  const void* data, size_t data_bytes) override;
@@ -55,7 +54,6 @@ class UcxBackend final : public LaneBackend, UcxReceiver, UcxLaneOwner {
 
   const UcxApi api_;
   LogSink& log_;
-  UcxSendPool pool_;
   std::vector<std::unique_ptr<UcxRail>> rails_;
   std::unordered_map<uint64_t, UcxLane*> lanes_;
   std::vector<UcxLane*> listed_;  // that want Service(); null where one went

@@ -1,11 +1,7 @@
 #include "plugin/ucx/ucx_config.h"
 
-#include <dirent.h>
-
-#include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 
 #include "plugin/ucx/ucx_status.h"
 
@@ -21,56 +17,37 @@ bool IsSet(const std::string& name) { return getenv(name.c_str()) != nullptr; }
 
 bool UserDecides(const UcxSetting& setting) {
   if (setting.fixed) return false;
-  const std::string name = setting.name;
-  if (IsSet(std::string(kUcxEnvPrefix) + "_UCX_" + name)) return true;
-  return !setting.own_env_only && IsSet("UCX_" + name);
+  const std::string name = std::string("UCX_") + setting.name;
+  return IsSet(std::string(kUcxEnvPrefix) + "_" + name) || IsSet(name);
 }
 
 }  // namespace
 
-std::string RdmaDevice(const std::string& sysfs, const std::string& name) {
-  const std::string base = sysfs + "/class/net/" + name;
-  DIR* const dir = opendir((base + "/device/infiniband").c_str());
-  if (dir == nullptr) return "";
-  std::vector<std::string> devices;
-  while (const dirent* entry = readdir(dir))
-    if (entry->d_name[0] != '.') devices.push_back(entry->d_name);
-  closedir(dir);
-  if (devices.empty()) return "";
-  std::sort(devices.begin(), devices.end());
-  int port = 0;  // sysfs counts from 0 here, verbs from 1
-  std::ifstream(base + "/dev_port") >> port;
-  return devices[0] + ":" + std::to_string(port + 1);
-}
-
-std::vector<UcxSetting> RailSettings(const std::string& interface,
-                                     const std::string& rdma) {
-  std::vector<UcxSetting> settings = {
-      {"NET_DEVICES", rdma.empty() ? interface : rdma + "," + interface, true,
-       false},
-      {"TLS", rdma.empty() ? "tcp" : "rc,tcp", false, true},
+std::vector<UcxSetting> RailSettings(const std::string& interface) {
+  return {
+      {"NET_DEVICES", interface, true},
+      {"TLS", "tcp", true},
+      // UcxPath needs UCX's older way of choosing how to send, in which TCP
+      // takes a message of a whole packet "short": at once or not at all.
+      {"PROTO_ENABLE", "n", true},
+      {"ZCOPY_THRESH", "auto", true},
+      {"RNDV_THRESH", "inf", true},
+      // UCX would leave an interface without endpoints of its own, such as the
+      // receiving worker's, to its thread: a third of the speed.
+      {"ADAPTIVE_PROGRESS", "n", true},
       // A blocking connect() would stall the thread that serves every rail.
-      {"TCP_CONN_NB", "y", true, false},
+      {"TCP_CONN_NB", "y", true},
       // Fixed, because UCX aborts a process that is sent more than it takes.
-      {"TCP_TX_SEG_SIZE", kSegmentBytes, true, false},
-      {"TCP_RX_SEG_SIZE", kSegmentBytes, true, false},
+      {"TCP_TX_SEG_SIZE", kSegmentBytes, true},
+      {"TCP_RX_SEG_SIZE", kSegmentBytes, true},
       // No registration cache: it would patch mmap and munmap in the process.
-      {"RCACHE_ENABLE", "n", true, false},
+      {"RCACHE_ENABLE", "n", true},
   };
-  if (!rdma.empty()) {
-    settings.push_back({"IB_REG_METHODS", "direct", true, false});
-    // An adapter that reads user memory by itself cannot be stopped at once,
-    // as Lane::Forget requires; so UCX copies into memory of its own there.
-    settings.push_back({"ZCOPY_THRESH", "inf", true, false});
-  }
-  return settings;
 }
 
 std::string ModifyName(const std::string& name, unsigned minor) {
   if (minor >= 17) return name;
-  for (const char* prefix : {"TCP_", "IB_"})
-    if (name.rfind(prefix, 0) == 0) return name.substr(strlen(prefix));
-  return name;
+  return name.rfind("TCP_", 0) == 0 ? name.substr(strlen("TCP_")) : name;
 }
 
 StatusOr<ucp_config_t*> ReadUcxConfig(const UcxApi& api,

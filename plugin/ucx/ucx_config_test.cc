@@ -2,9 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
-#include <fstream>
 #include <map>
 #include <string>
 #include <vector>
@@ -45,52 +43,44 @@ class UcxConfigTest : public ::testing::Test {
     api_.ucp_config_release = &FakeRelease;
     api_.ucp_get_version = &FakeVersion;
     api_.ucs_status_string = &FakeString;
-    for (const char* name :
-         {"UCX_TLS", "UCX_X", "UCX_TCP_TX_SEG_SIZE", "UCX_NET_DEVICES",
-          "ITHACANET_UCX_TLS", "ITHACANET_UCX_NET_DEVICES"})
+    for (const char* name : {"UCX_TLS", "UCX_X", "UCX_TCP_TX_SEG_SIZE",
+                             "ITHACANET_UCX_TLS", "ITHACANET_UCX_Y"})
       unsetenv(name);
   }
   UcxApi api_;
 };
 
-TEST_F(UcxConfigTest, TcpAloneWithoutRdma) {
-  ASSERT_TRUE(ReadUcxConfig(api_, RailSettings("eth3", "")).ok());
+TEST_F(UcxConfigTest, ARailIsItsInterface) {
+  ASSERT_TRUE(ReadUcxConfig(api_, RailSettings("eth3")).ok());
   EXPECT_EQ(modified["NET_DEVICES"], "eth3");
   EXPECT_EQ(modified["TLS"], "tcp");
   EXPECT_EQ(modified["CONN_NB"], "y");
   EXPECT_EQ(modified["RCACHE_ENABLE"], "n");
   EXPECT_EQ(modified.count("TX_SEG_SIZE"), 1u);
-  EXPECT_EQ(modified.count("ZCOPY_THRESH"), 0u);
+  EXPECT_EQ(modified["PROTO_ENABLE"], "n");
   EXPECT_EQ(released, 0);
 }
 
-TEST_F(UcxConfigTest, RdmaTakesItsDeviceAndCopies) {
-  ASSERT_TRUE(ReadUcxConfig(api_, RailSettings("eth3", "mlx5_1:1")).ok());
-  EXPECT_EQ(modified["NET_DEVICES"], "mlx5_1:1,eth3");
-  EXPECT_EQ(modified["TLS"], "rc,tcp");
-  EXPECT_EQ(modified["ZCOPY_THRESH"], "inf");
-}
-
-TEST_F(UcxConfigTest, OurVariablesBeatUcxsAndUcxsBeatDefaults) {
-  setenv("UCX_TLS", "rc", 1);  // meant for MPI: must not strip our TCP
+TEST_F(UcxConfigTest, VariablesBeatDefaultsAndNothingBeatsFixed) {
+  const std::vector<UcxSetting> settings = {{"X", "2", false},
+                                            {"Y", "2", false},
+                                            {"Z", "2", false},
+                                            {"TLS", "a", true}};
   setenv("UCX_X", "1", 1);
-  std::vector<UcxSetting> settings = RailSettings("eth3", "");
-  settings.push_back({"X", "2", false, false});
+  setenv("ITHACANET_UCX_Y", "1", 1);
+  setenv("UCX_TLS", "rc", 1);  // meant for MPI
+  setenv("ITHACANET_UCX_TLS", "sm", 1);
   ASSERT_TRUE(ReadUcxConfig(api_, settings).ok());
-  EXPECT_EQ(modified["TLS"], "tcp");
   EXPECT_EQ(modified.count("X"), 0u);
-  modified.clear();
-  setenv("ITHACANET_UCX_TLS", "tcp,sm", 1);
-  setenv("ITHACANET_UCX_NET_DEVICES", "eth9", 1);  // a rail is its interface
-  ASSERT_TRUE(ReadUcxConfig(api_, RailSettings("eth3", "")).ok());
-  EXPECT_EQ(modified.count("TLS"), 0u);
-  EXPECT_EQ(modified["NET_DEVICES"], "eth3");
+  EXPECT_EQ(modified.count("Y"), 0u);
+  EXPECT_EQ(modified["Z"], "2");
+  EXPECT_EQ(modified["TLS"], "a");
 }
 
 TEST_F(UcxConfigTest, PacketsHaveOneSizeEverywhere) {
   setenv("UCX_TCP_TX_SEG_SIZE", "8K", 1);
   setenv("ITHACANET_UCX_TCP_RX_SEG_SIZE", "8K", 1);
-  ASSERT_TRUE(ReadUcxConfig(api_, RailSettings("eth3", "")).ok());
+  ASSERT_TRUE(ReadUcxConfig(api_, RailSettings("eth3")).ok());
   EXPECT_EQ(modified["TX_SEG_SIZE"], modified["RX_SEG_SIZE"]);
   EXPECT_EQ(modified.count("TX_SEG_SIZE"), 1u);
   unsetenv("ITHACANET_UCX_TCP_RX_SEG_SIZE");
@@ -98,40 +88,18 @@ TEST_F(UcxConfigTest, PacketsHaveOneSizeEverywhere) {
 
 TEST_F(UcxConfigTest, NamesFollowTheVersion) {
   fake_minor = 17;
-  ASSERT_TRUE(ReadUcxConfig(api_, RailSettings("eth3", "")).ok());
+  ASSERT_TRUE(ReadUcxConfig(api_, RailSettings("eth3")).ok());
   EXPECT_EQ(modified["TCP_CONN_NB"], "y");
   EXPECT_EQ(modified.count("CONN_NB"), 0u);
-  EXPECT_EQ(ModifyName("IB_REG_METHODS", 16), "REG_METHODS");
-  EXPECT_EQ(ModifyName("IB_REG_METHODS", 17), "IB_REG_METHODS");
+  EXPECT_EQ(ModifyName("TCP_CONN_NB", 16), "CONN_NB");
   EXPECT_EQ(ModifyName("TLS", 13), "TLS");
 }
 
 TEST_F(UcxConfigTest, ARefusedSettingIsNamedAndNothingLeaks) {
-  const auto config = ReadUcxConfig(api_, {{"TLS", "refuse", true, false}});
+  const auto config = ReadUcxConfig(api_, {{"TLS", "refuse", true}});
   ASSERT_FALSE(config.ok());
   EXPECT_EQ(config.status().message(), "UCX refuses TLS=refuse: bad value");
   EXPECT_EQ(released, 1);
-}
-
-TEST(RdmaDeviceTest, FollowsSysfs) {
-  char dir[] = "/tmp/ucx_config_test.XXXXXX";
-  ASSERT_NE(mkdtemp(dir), nullptr);
-  const std::string root = dir;
-  const std::string net = root + "/class/net/eth3";
-  std::string path = root;
-  for (const char* part :
-       {"/class", "/net", "/eth3", "/device", "/infiniband", "/mlx5_1"})
-    ASSERT_EQ(mkdir((path += part).c_str(), 0755), 0);
-  EXPECT_EQ(RdmaDevice(root, "eth3"), "mlx5_1:1");
-  std::ofstream(net + "/dev_port") << "1\n";
-  EXPECT_EQ(RdmaDevice(root, "eth3"), "mlx5_1:2");
-  EXPECT_EQ(RdmaDevice(root, "eth4"), "");
-  ASSERT_EQ(rmdir((net + "/device/infiniband/mlx5_1").c_str()), 0);
-  EXPECT_EQ(RdmaDevice(root, "eth3"), "");
-}
-
-TEST(RdmaDeviceTest, LoopbackHasNone) {
-  EXPECT_EQ(RdmaDevice("/sys", "lo"), "");
 }
 
 }  // namespace

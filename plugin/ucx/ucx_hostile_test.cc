@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "plugin/ucx/frame_assembler.h"
-#include "plugin/ucx/ucx_endpoint.h"
 #include "plugin/ucx/ucx_rail.h"
 #include "plugin/ucx/ucx_test_support.h"
 #include "plugin/ucx/ucx_wire.h"
@@ -31,15 +30,15 @@ class Attacker {
         UcxRail::Open(SystemUcx().value(), LoopbackRail(), &no_receiver_, log_);
     EXPECT_TRUE(rail.ok());
     rail_ = std::move(*rail);
-    auto endpoint = UcxEndpoint::Connect(
-        SystemUcx().value(), rail_->sender(),
-        DecodeRailAddress(rail_address).value().ucx, nullptr);
-    EXPECT_TRUE(endpoint.ok());
-    endpoint_ = std::move(*endpoint);
-  }
-  ~Attacker() {
-    endpoint_->CloseNow();
-    rail_->Retire(std::move(endpoint_));
+    address_ = DecodeRailAddress(rail_address).value().ucx;
+    ucp_ep_params_t params = {};
+    params.field_mask = UCP_EP_PARAM_FIELD_REMOTE_ADDRESS |
+                        UCP_EP_PARAM_FIELD_ERR_HANDLING_MODE;
+    params.address = reinterpret_cast<const ucp_address_t*>(address_.data());
+    params.err_mode = UCP_ERR_HANDLING_MODE_PEER;
+    EXPECT_EQ(
+        SystemUcx().value().ucp_ep_create(rail_->sender(), &params, &endpoint_),
+        UCS_OK);
   }
 
   // Waits until UCX has sent it; `progress` drives the victim meanwhile.
@@ -51,7 +50,7 @@ class Attacker {
     param.op_attr_mask = UCP_OP_ATTR_FIELD_FLAGS;
     param.flags = UCP_AM_SEND_FLAG_EAGER;
     void* const request =
-        api.ucp_am_send_nbx(endpoint_->handle(), id, head.data(), head.size(),
+        api.ucp_am_send_nbx(endpoint_, id, head.data(), head.size(),
                             data.data(), data.size(), &param);
     ASSERT_FALSE(UCS_PTR_IS_ERR(request));
     if (!UCS_PTR_IS_PTR(request)) return;
@@ -67,7 +66,8 @@ class Attacker {
   NoReceiver no_receiver_;
   LogLines log_;
   std::unique_ptr<UcxRail> rail_;
-  std::unique_ptr<UcxEndpoint> endpoint_;
+  std::string address_;
+  ucp_ep_h endpoint_ = nullptr;  // ends with its worker
 };
 
 class UcxHostileTest : public ::testing::Test {

@@ -7,22 +7,18 @@ constexpr int kChunksPerTurn = 8;
 
 }  // namespace
 
-UcxLane::UcxLane(const UcxApi& api, UcxRail* rail, UcxSendPool* pool,
-                 UcxLaneOwner* owner, uint64_t id, uint64_t peer_id,
-                 const RailAddress& peer, LaneSink* sink)
+UcxLane::UcxLane(const UcxApi& api, UcxRail* rail, UcxLaneOwner* owner,
+                 uint64_t id, uint64_t peer_id, const RailAddress& peer,
+                 LaneSink* sink)
     : owner_(owner),
       sink_(sink),
       id_(id),
       description_("UCX " + rail->label() + " -> " + peer.label),
-      sender_(this, api, rail, pool, peer_id, peer),
+      sender_(this, api, rail, peer_id, peer),
       assembler_(this, sink) {}
 
 UcxLane::~UcxLane() {
-  if (down_.ok() && sender_.error().ok()) {
-    sender_.CloseGently();
-  } else {
-    sender_.CloseNow(!down_.ok() && tell_peer_);
-  }
+  sender_.Close(tell_peer_);
   owner_->OnGone(this);
 }
 
@@ -62,7 +58,7 @@ void UcxLane::OnMessage(UcxMessageId id, const void* head, size_t head_bytes,
     return;
   }
   if (id == kUcxAbort) {
-    assembler_.OnAbort(DecodeNoteNumber(head));
+    assembler_.OnAbort(DecodeNumber(head));
     return;
   }
   ChunkHead chunk;
@@ -84,7 +80,7 @@ bool UcxLane::Service() {
   if (down_.ok() && !sender_.error().ok()) Fail(sender_.error(), false);
   if (down_.ok() || reported_) return false;
   reported_ = true;
-  sender_.CloseNow(tell_peer_);
+  sender_.Close(tell_peer_);
   sink_->OnLaneDown(this, down_);
   return false;
 }

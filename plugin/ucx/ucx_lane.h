@@ -28,9 +28,8 @@ class UcxLaneOwner {
 
 class UcxLane final : public Lane {
  public:
-  UcxLane(const UcxApi& api, UcxRail* rail, UcxSendPool* pool,
-          UcxLaneOwner* owner, uint64_t id, uint64_t peer_id,
-          const RailAddress& peer, LaneSink* sink);
+  UcxLane(const UcxApi& api, UcxRail* rail, UcxLaneOwner* owner, uint64_t id,
+          uint64_t peer_id, const RailAddress& peer, LaneSink* sink);
   ~UcxLane() override;
 
   Status Connect();
@@ -55,14 +54,14 @@ class UcxLane final : public Lane {
   bool listed = false;
 
  private:
-  // Hears that UCX gave up the endpoint.
+  // Hears that UCX gave up the path.
   class Sender : public UcxSender {
    public:
-    Sender(UcxLane* lane, const UcxApi& api, UcxRail* rail, UcxSendPool* pool,
-           uint64_t peer_lane, const RailAddress& peer)
-        : UcxSender(api, rail, pool, peer_lane, peer), lane_(lane) {}
-    void OnEndpointError(ucs_status_t status) override {
-      UcxSender::OnEndpointError(status);
+    Sender(UcxLane* lane, const UcxApi& api, UcxRail* rail, uint64_t peer_lane,
+           const RailAddress& peer)
+        : UcxSender(api, rail, peer_lane, peer), lane_(lane) {}
+    void OnPathError(ucs_status_t status) override {
+      UcxSender::OnPathError(status);
       lane_->owner_->NeedsService(lane_);
     }
 

@@ -10,6 +10,7 @@
 // stream between two threads that block. UCX_TCP_SNDBUF and the like
 // (ucx_config.h) may be set to try.
 #include <arpa/inet.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -145,8 +146,17 @@ std::unique_ptr<Lane> OpenLane(LaneBackend* backend, LaneSink* sink, int in,
                              peer.id, sink));
 }
 
+// Each end on a CPU of its own, where there are two.
+void Pin(int cpu) {
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  CPU_SET(cpu, &cpus);
+  (void)sched_setaffinity(0, sizeof(cpus), &cpus);
+}
+
 // One end in a process of its own: the receiver when `receives`.
 void RunEnd(const Load& load, bool receives, int in, int out) {
+  Pin(receives ? 1 : 0);
   StderrLogSink log(false);
   const UcxApi api = OrDie(LoadUcx());
   auto backend = OrDie(UcxBackend::Create(api, {Loopback()}, log));
@@ -180,8 +190,12 @@ void RunLane(const Load& load) {
     RunEnd(load, true, down[0], up[1]);
     _exit(0);
   }
+  cpu_set_t before;
+  CPU_ZERO(&before);
+  sched_getaffinity(0, sizeof(before), &before);
   RunEnd(load, false, up[0], down[1]);
   waitpid(child, nullptr, 0);
+  sched_setaffinity(0, sizeof(before), &before);
 }
 
 int Connected(int* accepted) {

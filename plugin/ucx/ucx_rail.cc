@@ -5,7 +5,6 @@
 
 #include <algorithm>
 
-#include "plugin/core/clock.h"
 #include "plugin/transport/lane.h"
 #include "plugin/ucx/signal_guard.h"
 #include "plugin/ucx/ucx_config.h"
@@ -18,7 +17,9 @@ namespace {
 constexpr size_t kMaxChunkBytes = 256 << 10;
 // Besides our head, UCX needs room for its own in each packet.
 constexpr size_t kUcxHeadBytes = 128;
-constexpr int kPollsToClose = 1000;
+constexpr int kPollsToAnswer = 1000;
+// A large job has a thousand paths, and they seldom want anything.
+constexpr unsigned kTurnsPerPathPoll = 32;
 
 std::string LabelOf(const Rail& rail) {
   char text[INET6_ADDRSTRLEN] = "";
@@ -53,9 +54,8 @@ StatusOr<std::unique_ptr<UcxRail>> UcxRail::Open(const UcxApi& api,
 }
 
 Status UcxRail::OpenContext(LogSink& log) {
-  const std::string rdma = RdmaDevice("/sys", rail_.name);
   StatusOr<ucp_config_t*> config =
-      ReadUcxConfig(api_, RailSettings(rail_.name, rdma));
+      ReadUcxConfig(api_, RailSettings(rail_.name));
   if (!config.ok()) return config.status();
   ucp_params_t params = {};
   params.field_mask = UCP_PARAM_FIELD_FEATURES | UCP_PARAM_FIELD_NAME;
@@ -68,8 +68,7 @@ Status UcxRail::OpenContext(LogSink& log) {
     context_ = nullptr;
     return UcxStatus(api_, status, "UCX cannot use " + label_);
   }
-  ITHACA_INFO(log, "UCX %s on %s%s%s", api_.version.c_str(), label_.c_str(),
-              rdma.empty() ? "" : " with ", rdma.c_str());
+  ITHACA_INFO(log, "UCX %s on %s", api_.version.c_str(), label_.c_str());
   return Status();
 }
 
@@ -141,6 +140,7 @@ ucs_status_t UcxRail::OnActiveMessage(void* handler, const void* head,
   // A rendezvous, which we never start, would hand over no data here.
   if ((param->recv_attr & UCP_AM_RECV_ATTR_FLAG_RNDV) != 0) return UCS_OK;
   const auto* const to = static_cast<const Handler*>(handler);
+  if (to->receiver == nullptr) return UCS_OK;  // closing
   to->receiver->OnMessage(to->id, head, head_bytes, data, data_bytes);
   return UCS_OK;
 }
@@ -152,58 +152,60 @@ int UcxRail::ProgressSends() {
 int UcxRail::Progress() {
   int events = ProgressSends();
   events += static_cast<int>(api_.ucp_worker_progress(receiver_));
-  PollRetired();
+  if (++turns_ % kTurnsPerPathPoll == 0) PollPaths();
   return events;
 }
 
-void UcxRail::PollRetired() {
-  if (retired_.empty()) return;
-  const int64_t now_ns = MonotonicClock().NowNs();
-  const auto gone = [now_ns](const std::unique_ptr<UcxEndpoint>& endpoint) {
-    return endpoint->PollClosed(now_ns);
-  };
-  retired_.erase(std::remove_if(retired_.begin(), retired_.end(), gone),
-                 retired_.end());
+void UcxRail::PollPaths() {
+  for (size_t i = 0; i < paths_.size();) {
+    UcxPath& path = *paths_[i].path;
+    path.Poll();
+    if (path.gone()) {
+      paths_[i] = std::move(paths_.back());
+      paths_.pop_back();
+    } else {
+      ++i;
+    }
+  }
 }
 
-void UcxRail::Retire(std::unique_ptr<UcxEndpoint> endpoint) {
-  endpoint->Detach();
-  if (!endpoint->closed()) retired_.push_back(std::move(endpoint));
+StatusOr<UcxPath*> UcxRail::PathTo(const std::string& ucx_address) {
+  for (const PathRecord& record : paths_)
+    if (record.path->usable() && record.ucx_address == ucx_address)
+      return record.path.get();
+  StatusOr<std::unique_ptr<UcxPath>> path =
+      UcxPath::Connect(api_, sender_, ucx_address);
+  if (!path.ok()) return path.status();
+  paths_.push_back({ucx_address, std::move(*path)});
+  return paths_.back().path.get();
 }
 
 bool UcxRail::AnswerPeers() {
-  for (const Handler& handler : handlers_) {  // nothing more is received
-    ucp_am_handler_param_t none = {};
-    none.field_mask =
-        UCP_AM_HANDLER_PARAM_FIELD_ID | UCP_AM_HANDLER_PARAM_FIELD_CB;
-    none.id = handler.id;
-    api_.ucp_worker_set_am_recv_handler(receiver_, &none);
-  }
+  for (Handler& handler : handlers_) handler.receiver = nullptr;
   ucp_request_param_t param = {};
-  void* const flush = api_.ucp_worker_flush_nbx(receiver_, &param);
-  if (!UCS_PTR_IS_PTR(flush)) return flush == nullptr;
-  bool done = false;
-  for (int i = 0; i < kPollsToClose && !done; ++i) {
+  void* flush = nullptr;
+  for (int i = 0; i < kPollsToAnswer; ++i) {
+    if (flush == nullptr) flush = api_.ucp_worker_flush_nbx(receiver_, &param);
+    if (flush == nullptr) return true;  // nothing owed since the last poll
+    if (!UCS_PTR_IS_PTR(flush)) return false;
     ProgressSends();  // the peer may be a rail of this process
     api_.ucp_worker_progress(receiver_);
-    done = api_.ucp_request_check_status(flush) != UCS_INPROGRESS;
+    if (api_.ucp_request_check_status(flush) == UCS_INPROGRESS) continue;
+    // More peers may have come while it was polled: once again.
+    api_.ucp_request_free(flush);
+    flush = nullptr;
   }
-  if (done) api_.ucp_request_free(flush);
-  return done;
+  return false;
 }
 
 UcxRail::~UcxRail() {
-  for (const auto& endpoint : retired_) endpoint->CloseNow();
-  for (int i = 0; i < kPollsToClose && !retired_.empty(); ++i) {
-    ProgressSends();  // nothing more is received
-    PollRetired();
-  }
   // UCX 1.13 aborts the process when a worker is destroyed that still owes a
   // peer the answer to its connecting. One whose peer cannot be reached is left
   // behind instead, and with it the context that it belongs to.
   const bool answered = receiver_ == nullptr || AnswerPeers();
-  if (receiver_ != nullptr && answered) api_.ucp_worker_destroy(receiver_);
+  for (const PathRecord& record : paths_) record.path->CloseNow();
   if (sender_ != nullptr) api_.ucp_worker_destroy(sender_);
+  if (receiver_ != nullptr && answered) api_.ucp_worker_destroy(receiver_);
   if (context_ != nullptr && answered) api_.ucp_cleanup(context_);
 }
 

@@ -1,11 +1,8 @@
 // One rail of UCX: a context bound to one network interface, with two workers.
 //
 // Lanes send on the sending worker and receive on the receiving one, whose
-// address is the rail's. UCX pairs the endpoints that two workers open towards
-// each other by the order of their opening, and closing one fails its pair:
-// with a single worker, closing one lane would take down whichever lane of the
-// peer UCX had paired it with. A receiving worker opens no endpoints, so
-// nothing is paired.
+// address is the rail's. With a single worker UCX would pair the endpoints that
+// two workers open towards each other, and one's end would be the other's.
 //
 // Owned by UcxBackend; confined to the engine's lock. Lives as long as the
 // backend; every lane is gone before it.
@@ -21,7 +18,7 @@
 #include "plugin/core/status.h"
 #include "plugin/transport/rail.h"
 #include "plugin/ucx/ucx_api.h"
-#include "plugin/ucx/ucx_endpoint.h"
+#include "plugin/ucx/ucx_path.h"
 #include "plugin/ucx/ucx_wire.h"
 
 namespace ithaca {
@@ -43,11 +40,10 @@ class UcxRail {
                                                  const Rail& rail,
                                                  UcxReceiver* receiver,
                                                  LogSink& log);
-  // REQUIRES: every endpoint on it was retired. Drops what could not be closed
-  // within a bounded number of polls; never waits for a peer.
+  // REQUIRES: every lane has left its path. Never waits for a peer.
   ~UcxRail();
 
-  // Polls both workers and the closing endpoints; returns the events handled.
+  // Polls both workers; returns the events handled.
   int Progress();
   // Polls the sending worker alone, which calls no sink.
   int ProgressSends();
@@ -61,8 +57,9 @@ class UcxRail {
   // The most payload that one active message carries in one packet of UCX.
   uint32_t chunk_bytes() const { return chunk_bytes_; }
 
-  // Takes a closing endpoint over until UCX has let go of it.
-  void Retire(std::unique_ptr<UcxEndpoint> endpoint);
+  // The path to the rail behind `ucx_address`, for a lane to join. Valid until
+  // the lane leaves it.
+  StatusOr<UcxPath*> PathTo(const std::string& ucx_address);
 
  private:
   struct Handler {  // UCX's argument for one message id
@@ -76,7 +73,7 @@ class UcxRail {
   Status ListenFor(UcxReceiver* receiver);
   Status ReadPacketSize();
   Status ReadAddress();
-  void PollRetired();
+  void PollPaths();
   // Sends what the receiving worker owes its peers. False when it still owes
   // after a bounded number of polls.
   bool AnswerPeers();
@@ -94,7 +91,12 @@ class UcxRail {
   std::string label_;
   std::string address_;
   uint32_t chunk_bytes_ = 0;
-  std::vector<std::unique_ptr<UcxEndpoint>> retired_;
+  unsigned turns_ = 0;  // of Progress()
+  struct PathRecord {
+    std::string ucx_address;
+    std::unique_ptr<UcxPath> path;
+  };
+  std::vector<PathRecord> paths_;
 };
 
 }  // namespace ithaca

@@ -72,7 +72,7 @@ uint64_t DecodeLane(const void* head, size_t bytes) {
   return lane;
 }
 
-uint32_t DecodeNoteNumber(const void* head) {
+uint32_t DecodeNumber(const void* head) {
   WireHead wire;
   memcpy(&wire, head, sizeof(wire));
   return wire.number;

@@ -16,7 +16,9 @@
 //       16    32  frame   as in frame.h; zeros in kAbort and kBye
 //
 // Active message ids: kChunk carries payload; kAbort says that the rest of
-// frame `number` will not come; kBye that the sender's lane has closed.
+// frame `number` will not come; kBye that the sender's lane has closed. A
+// kChunk whose frame is all zeros is withdrawn: UCX would not give it back, its
+// payload means nothing, and it stands for an abort.
 //
 // Rail address, at most kMaxAddressBytes:
 //
@@ -68,7 +70,7 @@ void EncodeNoteHead(uint64_t lane, uint32_t number,
 uint64_t DecodeLane(const void* head, size_t bytes);
 
 // Of a kUcxAbort. REQUIRES: DecodeLane() accepted the head.
-uint32_t DecodeNoteNumber(const void* head);
+uint32_t DecodeNumber(const void* head);
 
 // Reads a head written by a peer that may be hostile. DATA_LOSS unless it is
 // kChunkHeadBytes long, holds a valid frame, and [offset, offset + data_bytes)

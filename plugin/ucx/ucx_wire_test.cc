@@ -38,6 +38,7 @@ TEST(UcxWireTest, ChunkHeadKeepsItsFields) {
   EXPECT_EQ(got.frame.offset, uint64_t{1} << 30);
   EXPECT_EQ(got.frame.payload_bytes, 5000u);
   EXPECT_EQ(DecodeLane(wire, sizeof(wire)), 0x1122334455667788u);
+  EXPECT_EQ(DecodeNumber(wire), 0xFFFFFFFEu);
 }
 
 TEST(UcxWireTest, ChunkHeadLiesAsTheTableSays) {
@@ -55,7 +56,7 @@ TEST(UcxWireTest, NoteHeadCarriesLaneAndNumber) {
   uint8_t wire[kChunkHeadBytes];
   EncodeNoteHead(9, 12, wire);
   EXPECT_EQ(DecodeLane(wire, sizeof(wire)), 9u);
-  EXPECT_EQ(DecodeNoteNumber(wire), 12u);
+  EXPECT_EQ(DecodeNumber(wire), 12u);
   ChunkHead head;
   EXPECT_FALSE(DecodeChunkHead(wire, sizeof(wire), 0, &head).ok());
 }
