@@ -26,9 +26,9 @@ struct Options {
   enum class Devices { kFused, kSplit };
   Devices devices = Devices::kFused;
 
-  // ITHACA_LANES=auto | ucx | socket. What carries lanes. "auto" (default):
-  // UCX on rails with an RDMA device, and on TCP rails what measured better,
-  // which is plain sockets. "ucx": UCX on every rail; init fails without it.
+  // ITHACA_LANES=auto | ucx | socket. What carries lanes over TCP. "auto"
+  // (default) takes plain sockets. "ucx": UCX on every rail; init fails when it
+  // is not installed.
   enum class Lanes { kAuto, kUcx, kSocket };
   Lanes lanes = Lanes::kAuto;
 

@@ -125,15 +125,10 @@ StatusOr<std::unique_ptr<RecvComm>> Engine::Accept(ListenComm* listener) {
                 config_.options.peer_timeout_s);
 }
 
-bool Engine::CanUseUcx(int rail) const {
-  return ucx_ != nullptr && (config_.options.lanes == Options::Lanes::kUcx ||
-                             config_.rails[rail].rdma);
-}
-
 Status Engine::Greet(Hello* hello, int rail) const {
   hello->comm_id = config_.comm_id;
   hello->pid = getpid();
-  if (!CanUseUcx(rail)) return Status();
+  if (ucx_ == nullptr) return Status();
   StatusOr<std::string> address = ucx_->Address(rail);
   if (!address.ok()) return address.status();
   hello->kinds |= kUcxLane;
@@ -224,7 +219,7 @@ Status Engine::AddAcceptedLane(RecvComm* comm, int rail, int fd,
                                const std::string& name, const Hello& hello) {
   Welcome welcome;
   std::unique_ptr<Lane> lane;
-  if (CanUseUcx(rail) && (hello.kinds & kUcxLane) != 0) {
+  if (ucx_ != nullptr && (hello.kinds & kUcxLane) != 0) {
     StatusOr<std::string> address = ucx_->Address(rail);
     welcome.ucx_lane_id = ucx_->ReserveLaneId();
     StatusOr<std::unique_ptr<Lane>> opened =

@@ -96,7 +96,6 @@ class Engine final : public ConnectionOwner, public HelloSink {
   bool Refuse(int fd, Verdict verdict, const std::string& why);
   Status AddAcceptedLane(RecvComm* comm, int rail, int fd,
                          const std::string& name, const Hello& hello);
-  bool CanUseUcx(int rail) const;
   void Forget(Connection* connection);
   void Tick(int64_t now_ns);
   void DropFailed();

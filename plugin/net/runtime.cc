@@ -3,7 +3,6 @@
 #include <pthread.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <string>
 
 #include "plugin/socket/interfaces.h"
@@ -56,19 +55,9 @@ Status Runtime::Discover() {
 }
 
 StatusOr<std::unique_ptr<LaneBackend>> Runtime::MakeUcx() {
-  const bool rdma = std::any_of(rails_.begin(), rails_.end(),
-                                [](const Rail& rail) { return rail.rdma; });
-  if (options_.lanes == Options::Lanes::kSocket ||
-      (options_.lanes == Options::Lanes::kAuto && !rdma)) {
-    ITHACA_INFO(log_, "ithaca: lanes are plain TCP sockets");
-    return std::unique_ptr<LaneBackend>();
-  }
-  StatusOr<std::unique_ptr<LaneBackend>> ucx = MakeUcxBackend(rails_, &log_);
-  if (ucx.ok() || options_.lanes == Options::Lanes::kUcx) return ucx;
-  if (!ucx_absence_logged_)
-    ITHACA_WARN(log_, "ithaca: lanes are plain TCP sockets, not RDMA: %s",
-                ucx.status().message().c_str());
-  ucx_absence_logged_ = true;
+  if (options_.lanes == Options::Lanes::kUcx)
+    return MakeUcxBackend(rails_, &log_);
+  ITHACA_INFO(log_, "ithaca: lanes are plain TCP sockets");
   return std::unique_ptr<LaneBackend>();
 }
 

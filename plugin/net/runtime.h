@@ -65,7 +65,6 @@ class Runtime {
   Options options_;
   std::vector<Rail> rails_;
   std::vector<Device> devices_;
-  bool ucx_absence_logged_ = false;
 };
 
 // Where lanes over UCX come from; defined by the composition of the plugin

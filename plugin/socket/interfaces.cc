@@ -60,7 +60,6 @@ void ReadAttributes(Interface* interface) {
   if (realpath(SysPath(rail.name, "device").c_str(), path) != nullptr)
     rail.pci_path = path;
   rail.guid = Guid(rail.name);
-  rail.rdma = Exists(SysPath(rail.name, "device/infiniband"));
   interface->virtual_bridge = Exists(SysPath(rail.name, "bridge")) ||
                               Exists(SysPath(rail.name, "brport")) ||
                               rail.name.compare(0, 6, "docker") == 0 ||

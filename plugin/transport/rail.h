@@ -18,7 +18,6 @@ struct Rail {
   std::string pci_path;        // real path below /sys/devices; empty = none
   uint64_t guid = 0;           // unique per port on this host, never 0
   bool loopback = false;
-  bool rdma = false;  // an RDMA device stands behind the same PCI function
 };
 
 }  // namespace ithaca
