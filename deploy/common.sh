@@ -1,11 +1,10 @@
-# Sourced by deploy/bootstrap, deploy/test and deploy/demo, and by .ci/run.
-#
-# After it: $root is the top of the repository, errors of a script name the
-# script, and bazel runs with what it needs from the environment.
+# shellcheck shell=bash
+# Sourced by the scripts in this folder. After it, $root is the top of the repository,
+# messages name the script, and run_bazel and prepare_environment are there.
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)"
-readonly root
-readonly script="deploy/$(basename "$0")"
+script="deploy/$(basename "$0")"
+readonly root script
 
 say() { printf '%s: %s\n' "$script" "$*" >&2; }
 
@@ -22,8 +21,9 @@ usage() { sed -n '2,/^[^#]/{s/^# \{0,1\}//p}' "$0"; }
 prepare_environment() {
   export USER="${USER:-$(id -un 2>/dev/null || id -u)}"
   if [[ -z "${HOME:-}" || ! -d "$HOME" || ! -w "$HOME" ]]; then
-    export HOME="${TMPDIR:-/tmp}/ithaca-home-$(id -u)"
-    mkdir -p -m 700 "$HOME"
+    HOME="${TMPDIR:-/tmp}/ithaca-home-$(id -u)"
+    export HOME
+    (umask 077 && mkdir -p "$HOME")
     [[ -O "$HOME" ]] || die "$HOME belongs to somebody else; set HOME to a folder of your own"
     say "no usable HOME; bazel keeps its files in $HOME"
   fi
