@@ -129,6 +129,7 @@ std::vector<Flag> MakeFlags() {
                        &Config::pattern)},
       {"bytes", "LIST", SetBytes},
       {"counts", "FILE", Text(&Config::counts_file)},
+      {"skew", "K", Number("skew", 1, 1'000'000, &Config::skew)},
       {"exchange", "NAME",
        Choice<std::string>(
            "exchange",
@@ -163,8 +164,15 @@ std::vector<Flag> MakeFlags() {
       {"timeout", "SECONDS", SetTimeout},
       {"output", "FORMAT",
        Choice<Output>("output",
-                      {{"table", Output::kTable}, {"json", Output::kJson}},
+                      {{"table", Output::kTable},
+                       {"json", Output::kJson},
+                       {"jsonl", Output::kJsonLines}},
                       &Config::output)},
+      {"json", "",
+       [](Config* config, const std::string&) {
+         config->output = Output::kJsonLines;
+         return Status();
+       }},
       {"verbose", "",
        [](Config* config, const std::string&) {
          config->verbose = true;
@@ -202,10 +210,12 @@ Status CheckWhole(const Config& c) {
                   "started here");
   }
   const bool v = c.pattern == Pattern::kAllToAllv;
-  if (v == c.counts_file.empty()) {
+  const bool uneven = !c.counts_file.empty() || c.skew > 0;
+  if (v != uneven || (!c.counts_file.empty() && c.skew > 0)) {
     return Errorf(Code::kInvalidArgument,
-                  v ? "--pattern=alltoallv needs --counts FILE"
-                    : "--counts is for --pattern=alltoallv");
+                  v ? "--pattern=alltoallv needs either --counts FILE or "
+                      "--skew K"
+                    : "--counts and --skew are for --pattern=alltoallv");
   }
   if ((c.pattern == Pattern::kSendRecv || c.pattern == Pattern::kLatency) &&
       c.ranks == 1) {

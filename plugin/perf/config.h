@@ -16,7 +16,9 @@ namespace ithaca::perf {
 
 enum class Pattern { kAllToAll, kAllToAllv, kSendRecv, kLatency };
 enum class Verify { kAll, kFirst, kNone };
-enum class Output { kTable, kJson };
+// kJson: one document at the end. kJsonLines: an object per line, each
+// iteration as it ends, then that document.
+enum class Output { kTable, kJson, kJsonLines };
 
 struct Config {
   std::string plugin;  // empty: libnccl-net-ithaca.so beside the program
@@ -29,6 +31,7 @@ struct Config {
   Pattern pattern = Pattern::kAllToAll;
   std::vector<size_t> bytes = {0, 1, 4 << 10, 128 << 10, 1 << 20, 16 << 20};
   std::string counts_file;
+  int skew = 0;  // alltoallv: rank 0 receives this many times `bytes`; 0: none
   std::string exchange = "seq_to_heads";  // which of a plan's two
   int iters = 20;
   int warmup = 2;

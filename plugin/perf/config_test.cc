@@ -92,6 +92,19 @@ TEST(ConfigTest, EveryFlag) {
   EXPECT_EQ(config->round_trips, 9);
 }
 
+TEST(ConfigTest, SkewReplacesTheCounts) {
+  auto config = Parse({"--pattern=alltoallv", "--skew=8", "--bytes=1M"});
+  ASSERT_TRUE(config.ok()) << config.status().ToString();
+  EXPECT_EQ(config->skew, 8);
+}
+
+TEST(ConfigTest, OutputFormats) {
+  EXPECT_EQ(Parse({})->output, Output::kTable);
+  EXPECT_EQ(Parse({"--json"})->output, Output::kJsonLines);
+  EXPECT_EQ(Parse({"-o", "jsonl"})->output, Output::kJsonLines);
+  EXPECT_EQ(Parse({"-o", "json"})->output, Output::kJson);
+}
+
 TEST(ConfigTest, MistakesAreNamedWithTheRemedy) {
   struct Case {
     std::vector<std::string> args;
@@ -113,8 +126,11 @@ TEST(ConfigTest, MistakesAreNamedWithTheRemedy) {
            Case{{"--rank=1", "--ranks=2"}, "needs --rendezvous HOST:PORT"},
            Case{{"--rank=1", "--ranks=2", "--rendezvous=h"}, "not HOST:PORT"},
            Case{{"--rendezvous=h:1"}, "--rendezvous needs --rank"},
-           Case{{"--pattern=alltoallv"}, "needs --counts FILE"},
-           Case{{"--counts=f"}, "is for --pattern=alltoallv"},
+           Case{{"--pattern=alltoallv"}, "needs either --counts FILE"},
+           Case{{"--counts=f"}, "are for --pattern=alltoallv"},
+           Case{{"--skew=2"}, "are for --pattern=alltoallv"},
+           Case{{"--pattern=alltoallv", "--skew=0"}, "--skew=0: 1 to"},
+           Case{{"--pattern=alltoallv", "--skew=2", "--counts=f"}, "either"},
            Case{{"--pattern=latency", "--ranks=1"}, "needs two ranks"},
        }) {
     auto config = Parse(c.args);
@@ -147,7 +163,8 @@ TEST(ConfigTest, HelpNamesEveryFlagAndExitStatus) {
         "--exchange",     "--iters",         "--warmup", "--round-trips",
         "--channels",     "--chunk",         "--depth",  "--ll-threshold",
         "--user-buffers", "--null-pointers", "--verify", "--output",
-        "--verbose",      "--timeout",       "--device", "Exit status"}) {
+        "--verbose",      "--timeout",       "--device", "--skew",
+        "--json",         "Exit status"}) {
     EXPECT_THAT(help, HasSubstr(flag));
   }
   EXPECT_TRUE(Parse({"--help"})->help);

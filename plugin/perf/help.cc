@@ -36,6 +36,8 @@ What to measure
                       (default 0,1,4K,128K,1M,16M)
   --counts FILE       alltoallv: a JSON matrix of bytes, row = sender, or a plan
                       as JSON; no message for a count of 0
+  --skew K            alltoallv without a file: rank 0 receives K times --bytes
+                      from every rank, the others --bytes
   --exchange NAME     which exchange of a plan: seq_to_heads (default) or
                       heads_to_seq
   --iters N           measured iterations (default 20)
@@ -62,7 +64,10 @@ How it is driven (NCCL's own settings are the defaults)
                       the first iteration of each size; none
 
 Output
-  -o, --output FORMAT table (default) or json, one document at the end
+  -o, --output FORMAT table (default); json, one document at the end; or jsonl,
+                      one object per line: each iteration as it ends, then the
+                      document
+  --json              the same as --output jsonl
   -v, --verbose       the plugin's log on standard error
   --timeout SECONDS   for connecting and for each iteration (60)
 

@@ -1,7 +1,9 @@
-// What one rank measured of one case, and what all ranks together say.
+// What one rank measured of one iteration, what all ranks together say of it,
+// and what the iterations of a case amount to.
 //
-// A case is one size (or one matrix of counts). Values; the encoding is JSON
-// because it crosses the rendezvous once per case. Decoding checks its input.
+// A case is one size (or one matrix of counts). Values; a sample is encoded as
+// JSON because it crosses the rendezvous once per iteration. Decoding checks
+// its input.
 #ifndef ITHACA_PLUGIN_PERF_MEASUREMENT_H_
 #define ITHACA_PLUGIN_PERF_MEASUREMENT_H_
 
@@ -14,27 +16,55 @@
 
 namespace ithaca::perf {
 
-struct Measurement {
-  std::vector<int64_t> wall_ns;  // one per measured iteration
-  int64_t user_ns = 0;           // CPU time during all measured iterations
+// One rank, one iteration.
+struct Sample {
+  std::string clock;  // ranks that name the same one have comparable times
+  int64_t start_ns = 0;
+  int64_t end_ns = 0;
+  int64_t user_ns = 0;  // CPU time of the process in between
   int64_t system_ns = 0;
   int64_t copy_ns = 0;         // of it: copies that a GPU would do
-  uint64_t payload_bytes = 0;  // sent to other ranks, all iterations
+  uint64_t payload_bytes = 0;  // sent to other ranks
   uint64_t wire_bytes = 0;
   uint64_t messages = 0;
   uint64_t checked_bytes = 0;  // compared with what they must be
 
   std::string Encode() const;
-  static StatusOr<Measurement> Decode(const std::string& text);
+  static StatusOr<Sample> Decode(const std::string& text);
 };
+
+// All ranks, one iteration. Sums but for the times.
+struct Iteration {
+  bool measured = true;  // false: a warm-up
+  // From the first rank's start to the last rank's end. Ranks whose clocks
+  // cannot be compared are taken to have left the barrier at the same moment.
+  int64_t wall_ns = 0;
+  std::vector<int64_t> rank_ns;  // each rank's own time
+  int64_t cpu_ns = 0;
+  int64_t system_ns = 0;
+  int64_t copy_ns = 0;
+  uint64_t payload_bytes = 0;
+  uint64_t wire_bytes = 0;
+  uint64_t messages = 0;
+  uint64_t checked_bytes = 0;
+};
+
+// REQUIRES: at least one rank.
+Iteration Combine(const std::vector<Sample>& ranks, bool measured);
+
+struct Spread {
+  double median = 0;
+  double min = 0;
+  double max = 0;
+};
+// REQUIRES: at least one value.
+Spread SpreadOf(std::vector<double> values);
 
 struct Summary {
   int ranks = 0;
-  int iterations = 0;
-  // Of the slowest rank in each iteration.
-  double median_ns = 0;
-  double min_ns = 0;
-  double max_ns = 0;
+  int iterations = 0;  // measured ones
+  Spread slowest_ns;   // the slowest rank's time, over the iterations
+  Spread wall_ns;
   // Bytes of one iteration to other ranks, over ranks and median time.
   double gigabytes_per_second = 0;
   // Per 10^9 bytes to other ranks; 0 when there are none.
@@ -44,11 +74,13 @@ struct Summary {
   uint64_t payload_bytes = 0;  // all ranks, all measured iterations
   uint64_t wire_bytes = 0;
   uint64_t messages = 0;
-  uint64_t checked_bytes = 0;
+  uint64_t checked_bytes = 0;  // warm-ups included
 };
 
-// REQUIRES: at least one rank, all with equally many iterations, at least one.
-Summary Summarize(const std::vector<Measurement>& ranks);
+// `trips`: how many of what is timed an iteration holds, in sequence; times are
+// divided by it. REQUIRES: at least one measured iteration, all of equally many
+// ranks.
+Summary Summarize(const std::vector<Iteration>& iterations, int trips);
 
 }  // namespace ithaca::perf
 

@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <utility>
@@ -95,16 +97,57 @@ TEST(PerfTest, EveryPatternWorks) {
            {"--ranks=2", "--user-buffers"},
            {"--ranks=2", "--null-pointers"},
            {"--ranks=1"},
+           {"--ranks=3", "--pattern=alltoallv", "--skew=3"},
            {"--pattern=alltoallv", "--counts=" + counts}}) {
     std::vector<std::string> all = args;
     all.insert(all.end(), {kPlugin, "--iters=2"});
-    if (args.size() < 3 && args[0].find("alltoallv") == std::string::npos) {
+    if (args.back().find("--counts") != 0 && args.back().find("--bytes") != 0) {
       all.push_back("--bytes=0,1,300K");
     }
     Program run(all);
     EXPECT_EQ(run.Wait(), 0) << args.back() << ": " << run.err();
     EXPECT_THAT(run.out(), HasSubstr("net ABI v12"));
   }
+}
+
+std::vector<nlohmann::json> Lines(const std::string& text) {
+  std::vector<nlohmann::json> lines;
+  std::stringstream stream(text);
+  for (std::string line; std::getline(stream, line);) {
+    lines.push_back(nlohmann::json::parse(line));
+  }
+  return lines;
+}
+
+TEST(PerfTest, JsonLinesAsItGoesAndTheDocumentAtTheEnd) {
+  Program run({kPlugin, "--ranks=3", "--pattern=alltoallv", "--skew=8",
+               "--bytes=1K,300K", "--iters=4", "--json"});
+  ASSERT_EQ(run.Wait(), 0) << run.err();
+  const auto lines = Lines(run.out());
+  ASSERT_EQ(lines.size(), 2 * 4 + 1u);
+  for (size_t n = 0; n < 8; ++n) {
+    const auto& line = lines[n];
+    const uint64_t bytes = n < 4 ? 1024 : 300 << 10;
+    EXPECT_EQ(line["event"], "iteration");
+    EXPECT_EQ(line["iteration"], n % 4);
+    EXPECT_EQ(line["bytes"], bytes);
+    // Two ranks send 8 times as much to rank 0; three send to one or two more.
+    EXPECT_EQ(line["payload_bytes"], bytes * (2 * 8 + 4));
+    EXPECT_EQ(line["checked_bytes"], bytes * (3 * 8 + 6));
+    ASSERT_EQ(line["rank_us"].size(), 3u);
+    for (const auto& rank_us : line["rank_us"]) {
+      EXPECT_LE(rank_us, line["wall_us"]);
+    }
+  }
+  const auto& summary = lines.back();
+  EXPECT_EQ(summary["event"], "summary");
+  EXPECT_EQ(summary["format"], 1);
+  ASSERT_EQ(summary["results"].size(), 2u);
+  std::vector<double> walls;
+  for (size_t n = 4; n < 8; ++n) walls.push_back(lines[n]["wall_us"]);
+  std::sort(walls.begin(), walls.end());
+  EXPECT_NEAR(summary["results"][1]["wall_median_us"],
+              (walls[1] + walls[2]) / 2, 0.01);
 }
 
 TEST(PerfTest, AWrongByteIsExitStatusOne) {

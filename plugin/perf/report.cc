@@ -37,7 +37,8 @@ void Report::Begin(const Setup& setup) {
     return;
   }
   const driver::CommunicatorOptions& o = config_.driver;
-  document_ = {{"tool", "ithaca-perf"},
+  document_ = {{"event", "summary"},
+               {"tool", "ithaca-perf"},
                {"format", kFormat},
                {"plugin",
                 {{"name", setup.plugin_name},
@@ -48,6 +49,7 @@ void Report::Begin(const Setup& setup) {
                  {"device_mbps", setup.device_mbps}}},
                {"run",
                 {{"pattern", PatternName(config_.pattern)},
+                 {"skew", config_.skew},
                  {"ranks", setup.ranks},
                  {"iterations", config_.iters},
                  {"warmup", config_.warmup},
@@ -72,10 +74,28 @@ void Report::BeginTable(const Setup& setup) {
           PatternName(config_.pattern), setup.ranks, o.channels,
           FormatBytes(o.chunk_bytes).c_str(),
           o.user_buffers ? "users'" : "staging", setup.connect_ms);
-  const char* what = config_.pattern == Pattern::kAllToAllv ? "total" : "bytes";
+  const char* what = config_.counts_file.empty() ? "bytes" : "total";
   fprintf(out_, "%10s %10s %10s %10s %9s %9s %9s %9s  %s\n", what,
           config_.pattern == Pattern::kLatency ? "half trip" : "time", "min",
           "max", "GB/s/rank", "CPU s/GB", "copies", "messages", "checked");
+  fflush(out_);
+}
+
+void Report::AddIteration(size_t bytes, int index, const Iteration& i) {
+  if (config_.output != Output::kJsonLines) return;
+  std::vector<double> rank_us;
+  for (int64_t ns : i.rank_ns) rank_us.push_back(static_cast<double>(ns) / 1e3);
+  const nlohmann::ordered_json line = {
+      {"event", "iteration"},
+      {"bytes", bytes},
+      {"iteration", index},
+      {"wall_us", static_cast<double>(i.wall_ns) / 1e3},
+      {"rank_us", rank_us},
+      {"payload_bytes", i.payload_bytes},
+      {"wire_bytes", i.wire_bytes},
+      {"cpu_us", static_cast<double>(i.cpu_ns) / 1e3},
+      {"checked_bytes", i.checked_bytes}};
+  fprintf(out_, "%s\n", line.dump().c_str());
   fflush(out_);
 }
 
@@ -88,9 +108,12 @@ void Report::Add(size_t bytes, const Summary& s) {
   document_["results"].push_back(
       {{"bytes", bytes},
        {"iterations", s.iterations},
-       {"median_us", s.median_ns / 1e3},
-       {"min_us", s.min_ns / 1e3},
-       {"max_us", s.max_ns / 1e3},
+       {"median_us", s.slowest_ns.median / 1e3},
+       {"min_us", s.slowest_ns.min / 1e3},
+       {"max_us", s.slowest_ns.max / 1e3},
+       {"wall_median_us", s.wall_ns.median / 1e3},
+       {"wall_min_us", s.wall_ns.min / 1e3},
+       {"wall_max_us", s.wall_ns.max / 1e3},
        {"gigabytes_per_second_per_rank",
         latency ? nlohmann::ordered_json()
                 : nlohmann::ordered_json(s.gigabytes_per_second)},
@@ -116,8 +139,9 @@ void Report::AddRow(size_t bytes, const Summary& s) {
           ? "not checked"
           : FormatBytes(s.checked_bytes);
   fprintf(out_, "%10s %10s %10s %10s %9s %9s %9s %9llu  %s\n",
-          FormatBytes(bytes).c_str(), FormatTime(s.median_ns).c_str(),
-          FormatTime(s.min_ns).c_str(), FormatTime(s.max_ns).c_str(),
+          FormatBytes(bytes).c_str(), FormatTime(s.slowest_ns.median).c_str(),
+          FormatTime(s.slowest_ns.min).c_str(),
+          FormatTime(s.slowest_ns.max).c_str(),
           latency ? "-" : figure(s.gigabytes_per_second).c_str(),
           figure(s.cpu_seconds_per_gigabyte).c_str(),
           figure(s.copy_seconds_per_gigabyte).c_str(),
@@ -128,7 +152,8 @@ void Report::AddRow(size_t bytes, const Summary& s) {
 
 void Report::End() {
   if (config_.output == Output::kTable) return;
-  fprintf(out_, "%s\n", document_.dump(2).c_str());
+  const int indent = config_.output == Output::kJson ? 2 : -1;
+  fprintf(out_, "%s\n", document_.dump(indent).c_str());
   fflush(out_);
 }
 

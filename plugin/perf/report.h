@@ -1,4 +1,5 @@
-// Prints results: a table row by row, or one JSON document at the end.
+// Prints results: a table row by row, one JSON document at the end, or an
+// object per line as it goes.
 //
 // Rank 0 only; one thread.
 #ifndef ITHACA_PLUGIN_PERF_REPORT_H_
@@ -31,7 +32,9 @@ class Report {
   Report(const Config& config, FILE* out) : config_(config), out_(out) {}
 
   void Begin(const Setup& setup);
-  // `bytes` per pair, or of the whole matrix for alltoallv.
+  // Measured iteration `index` of a case; `bytes` as for Add.
+  void AddIteration(size_t bytes, int index, const Iteration& iteration);
+  // `bytes` per pair, or of the whole matrix for one from a file.
   void Add(size_t bytes, const Summary& summary);
   void End();
 

@@ -1,6 +1,5 @@
 #include "plugin/perf/runner.h"
 
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +8,7 @@
 
 #include "plugin/core/clock.h"
 #include "plugin/driver/pattern.h"
+#include "plugin/perf/reading.h"
 
 namespace ithaca::perf {
 namespace {
@@ -17,10 +17,6 @@ constexpr int64_t kShowAfterNs = 5 * kNsPerSecond;  // unless at a terminal
 constexpr int64_t kShowEveryNs = kNsPerSecond;
 constexpr char kPluginFile[] = "libnccl-net-ithaca.so";
 
-int64_t ToNs(const timeval& t) {
-  return t.tv_sec * kNsPerSecond + t.tv_usec * int64_t{1000};
-}
-
 std::string BesideThisProgram(const char* file) {
   char path[4096];
   const ssize_t n = readlink("/proc/self/exe", path, sizeof(path));
@@ -28,32 +24,10 @@ std::string BesideThisProgram(const char* file) {
   return self.substr(0, self.rfind('/') + 1) + file;
 }
 
-// What the process has used and sent so far.
-struct Reading {
-  int64_t wall_ns = MonotonicClock().NowNs();
-  rusage usage = {};
-  driver::Counters counters;
-
-  explicit Reading(const driver::Communicator& comm)
-      : counters(comm.counters()) {
-    getrusage(RUSAGE_SELF, &usage);
-  }
-};
-
-void AddDifference(const Reading& a, const Reading& b, Measurement* sum) {
-  sum->wall_ns.push_back(b.wall_ns - a.wall_ns);
-  sum->user_ns += ToNs(b.usage.ru_utime) - ToNs(a.usage.ru_utime);
-  sum->system_ns += ToNs(b.usage.ru_stime) - ToNs(a.usage.ru_stime);
-  sum->copy_ns += b.counters.copy_cpu_ns - a.counters.copy_cpu_ns;
-  sum->payload_bytes +=
-      b.counters.payload_bytes_sent - a.counters.payload_bytes_sent;
-  sum->wire_bytes += b.counters.wire_bytes_sent - a.counters.wire_bytes_sent;
-  sum->messages += b.counters.messages_sent - a.counters.messages_sent;
-}
-
 }  // namespace
 
-Runner::Runner(const Config& config) : config_(config), log_(config.verbose) {}
+Runner::Runner(const Config& config)
+    : config_(config), log_(config.verbose), clock_id_(ClockId()) {}
 
 Status Runner::Run() {
   if (!config_.counts_file.empty()) {
@@ -134,7 +108,7 @@ Setup Runner::Describe() const {
 }
 
 Status Runner::RunCases(Report* report) {
-  if (config_.pattern != Pattern::kAllToAllv) {
+  if (config_.counts_file.empty()) {
     for (size_t bytes : config_.bytes) {
       ITHACA_RETURN_IF_ERROR(RunCase(bytes, report));
     }
@@ -156,34 +130,28 @@ Status Runner::RunCase(size_t bytes, Report* report) {
     ITHACA_RETURN_IF_ERROR(
         comm_->RegisterBuffer(buffers->recv_base(), buffers->recv_total()));
   }
-  Measurement mine;
-  Status status = RunIterations(bytes, &*buffers, &mine);
+  Status status = RunIterations(bytes, &*buffers, report);
   if (!status.ok()) {
     // Before the buffers go: what is in flight may still read and write them.
     bootstrap_->Abort(status.message());
     (void)comm_->Close();
     return status;
   }
-  auto all = bootstrap_->AllGather(mine.Encode());
-  if (!all.ok()) return all.status();
   if (config_.driver.user_buffers) {
     ITHACA_RETURN_IF_ERROR(comm_->DeregisterBuffer(buffers->send_base()));
     ITHACA_RETURN_IF_ERROR(comm_->DeregisterBuffer(buffers->recv_base()));
   }
-  if (config_.rank != 0) return Status();
-  std::vector<Measurement> ranks;
-  for (const std::string& text : *all) {
-    auto decoded = Measurement::Decode(text);
-    if (!decoded.ok()) return decoded.status();
-    ranks.push_back(std::move(decoded).value());
-  }
-  report->Add(bytes, Summarize(ranks));
   return Status();
 }
 
 int Runner::Partner() const {
   const int partner = config_.rank ^ 1;
   return partner < config_.ranks ? partner : -1;
+}
+
+size_t Runner::PairBytes(int from, int to, size_t bytes) const {
+  if (!counts_.empty()) return counts_[from][to];
+  return to == 0 ? bytes * config_.skew : bytes;
 }
 
 StatusOr<Buffers> Runner::MakeBuffers(size_t bytes) const {
@@ -196,8 +164,8 @@ StatusOr<Buffers> Runner::MakeBuffers(size_t bytes) const {
       break;
     case Pattern::kAllToAllv:
       for (int p = 0; p < n; ++p) {
-        send[p] = counts_[me][p];
-        recv[p] = counts_[p][me];
+        send[p] = PairBytes(me, p, bytes);
+        recv[p] = PairBytes(p, me, bytes);
       }
       break;
     case Pattern::kSendRecv:
@@ -212,24 +180,32 @@ StatusOr<Buffers> Runner::MakeBuffers(size_t bytes) const {
   return Buffers::Make(me, std::move(send), std::move(recv));
 }
 
-Status Runner::RunIterations(size_t bytes, Buffers* buffers, Measurement* sum) {
+Status Runner::RunIterations(size_t bytes, Buffers* buffers, Report* report) {
   case_started_ns_ = last_shown_ns_ = MonotonicClock().NowNs();
   const int total = config_.warmup + config_.iters;
+  std::vector<Iteration> all;
   for (int i = 0; i < total; ++i) {
     const bool measured = i >= config_.warmup;
     const bool checked = config_.verify == Verify::kAll ||
                          (config_.verify == Verify::kFirst && i == 0);
     const uint64_t number = iterations_++;
-    ITHACA_RETURN_IF_ERROR(
-        Where(RunIteration(number, measured, checked, bytes, buffers, sum),
-              bytes, i));
+    auto mine = RunIteration(number, checked, bytes, buffers);
+    if (!mine.ok()) return Where(mine.status(), bytes, i);
+    auto iteration = Gather(*mine, measured);
+    if (!iteration.ok()) return Where(iteration.status(), bytes, i);
     ShowProgress(bytes, i + 1);
+    if (config_.rank != 0) continue;
+    if (measured) report->AddIteration(bytes, i - config_.warmup, *iteration);
+    all.push_back(std::move(iteration).value());
   }
+  if (config_.rank != 0) return Status();
+  const bool latency = config_.pattern == Pattern::kLatency;
+  report->Add(bytes, Summarize(all, latency ? 2 * config_.round_trips : 1));
   return Status();
 }
 
-Status Runner::RunIteration(uint64_t number, bool measured, bool checked,
-                            size_t bytes, Buffers* buffers, Measurement* sum) {
+StatusOr<Sample> Runner::RunIteration(uint64_t number, bool checked,
+                                      size_t bytes, Buffers* buffers) {
   if (checked) buffers->Prepare(number);
   const bool latency = config_.pattern == Pattern::kLatency;
   if (checked && latency && Partner() > config_.rank) {
@@ -238,25 +214,40 @@ Status Runner::RunIteration(uint64_t number, bool measured, bool checked,
                         driver::PatternKey(number, Partner(), config_.rank));
   }
   ITHACA_RETURN_IF_ERROR(bootstrap_->Barrier());
-  const Reading before(*comm_);
+  const Reading before = Reading::Before(*comm_);
   if (!latency || Partner() >= 0) {
     auto transfer = Start(bytes, *buffers);
     if (!transfer.ok()) return transfer.status();
     ITHACA_RETURN_IF_ERROR(transfer->Wait(
         config_.timeout_ms, [this] { return bootstrap_->CheckPeers(); }));
   }
-  const Reading after(*comm_);
-  if (measured) {
-    AddDifference(before, after, sum);
-    if (latency) sum->wall_ns.back() /= 2 * int64_t{config_.round_trips};
+  const Reading after = Reading::After(*comm_);
+  Sample sample = Difference(before, after);
+  sample.clock = clock_id_;
+  if (checked) {
+    ITHACA_RETURN_IF_ERROR(
+        CheckIteration(number, *buffers, &sample.checked_bytes));
   }
-  return checked ? CheckIteration(number, *buffers, sum) : Status();
+  return sample;
+}
+
+StatusOr<Iteration> Runner::Gather(const Sample& mine, bool measured) {
+  auto all = bootstrap_->AllGather(mine.Encode());
+  if (!all.ok()) return all.status();
+  if (config_.rank != 0) return Iteration();
+  std::vector<Sample> ranks;
+  for (const std::string& text : *all) {
+    auto decoded = Sample::Decode(text);
+    if (!decoded.ok()) return decoded.status();
+    ranks.push_back(std::move(decoded).value());
+  }
+  return Combine(ranks, measured);
 }
 
 Status Runner::CheckIteration(uint64_t number, const Buffers& buffers,
-                              Measurement* sum) const {
+                              uint64_t* checked_bytes) const {
   if (config_.pattern != Pattern::kLatency) {
-    return buffers.Check(number, &sum->checked_bytes);
+    return buffers.Check(number, checked_bytes);
   }
   if (Partner() < 0) return Status();
   // Both sides hold the initiator's pattern now.
@@ -266,7 +257,7 @@ Status Runner::CheckIteration(uint64_t number, const Buffers& buffers,
   const size_t wrong =
       driver::CheckPattern(buffers.recv(Partner()), bytes,
                            driver::PatternKey(number, other, initiator));
-  sum->checked_bytes += bytes;
+  *checked_bytes += bytes;
   if (wrong == bytes) return Status();
   return Errorf(Code::kDataLoss, "byte %zu of %zu came back wrong from rank %d",
                 wrong, bytes, Partner());

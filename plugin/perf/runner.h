@@ -30,17 +30,21 @@ class Runner {
  private:
   Status Meet();
   Status Connect();
+  // What an all-to-allv moves between two ranks.
+  size_t PairBytes(int from, int to, size_t bytes) const;
   // By peer, in bytes; for `bytes` of Config::bytes or the matrix.
   StatusOr<Buffers> MakeBuffers(size_t bytes) const;
   Status RunCases(Report* report);
   Status RunCase(size_t bytes, Report* report);
-  Status RunIterations(size_t bytes, Buffers* buffers, Measurement* sum);
-  Status RunIteration(uint64_t number, bool measured, bool checked,
-                      size_t bytes, Buffers* buffers, Measurement* sum);
+  Status RunIterations(size_t bytes, Buffers* buffers, Report* report);
+  StatusOr<Sample> RunIteration(uint64_t number, bool checked, size_t bytes,
+                                Buffers* buffers);
+  // Of all ranks, on rank 0; on the others an empty one.
+  StatusOr<Iteration> Gather(const Sample& mine, bool measured);
   StatusOr<driver::Transfer> Start(size_t bytes, const Buffers& buffers);
   StatusOr<driver::Transfer> StartPairs(const Buffers& buffers);
   Status CheckIteration(uint64_t number, const Buffers& buffers,
-                        Measurement* sum) const;
+                        uint64_t* checked_bytes) const;
   void ShowProgress(size_t bytes, int done);
   Setup Describe() const;
   Status Where(const Status& status, size_t bytes, uint64_t iteration) const;
@@ -49,7 +53,8 @@ class Runner {
 
   const Config& config_;
   StderrLogSink log_;
-  Counts counts_;
+  const std::string clock_id_;
+  Counts counts_;  // empty without a file
   std::unique_ptr<driver::Bootstrap> bootstrap_;
   std::shared_ptr<driver::NetPlugin> plugin_;
   std::unique_ptr<driver::Communicator> comm_;
