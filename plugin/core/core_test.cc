@@ -80,14 +80,16 @@ TEST(Options, DefaultsWithoutVariables) {
   EXPECT_EQ(options->rails, "");
   EXPECT_EQ(options->peer_timeout_s, 30);
   EXPECT_EQ(options->eager_bytes, 8192);
+  EXPECT_TRUE(options->shm);
 }
 
 TEST(Options, ReadsEveryVariable) {
-  auto options = Parse({"ITHACA_RAILS=eth0,eth1", "ITHACA_DEVICES=split",
-                        "ITHACA_LANES=ucx", "ITHACA_PEER_TIMEOUT=5",
-                        "ITHACA_EAGER_BYTES=0", "ITHACA_FRAGMENT_BYTES=4096",
-                        "ITHACA_WINDOW_BYTES=65536", "ITHACA_RUN_DIR=/tmp/x",
-                        "NCCL_SOCKET_IFNAME=^lo"});
+  auto options =
+      Parse({"ITHACA_RAILS=eth0,eth1", "ITHACA_DEVICES=split",
+             "ITHACA_LANES=ucx", "ITHACA_PEER_TIMEOUT=5",
+             "ITHACA_EAGER_BYTES=0", "ITHACA_FRAGMENT_BYTES=4096",
+             "ITHACA_WINDOW_BYTES=65536", "ITHACA_RUN_DIR=/tmp/x",
+             "ITHACA_SHM=0", "NCCL_SOCKET_IFNAME=^lo", "NCCL_HOSTID=box"});
   ASSERT_TRUE(options.ok()) << options.status().ToString();
   EXPECT_EQ(options->rails, "eth0,eth1");
   EXPECT_EQ(options->devices, Options::Devices::kSplit);
@@ -97,7 +99,9 @@ TEST(Options, ReadsEveryVariable) {
   EXPECT_EQ(options->fragment_bytes, 4096);
   EXPECT_EQ(options->window_bytes, 65536);
   EXPECT_EQ(options->run_dir, "/tmp/x");
+  EXPECT_FALSE(options->shm);
   EXPECT_EQ(options->socket_ifname, "^lo");
+  EXPECT_EQ(options->host_id, "box");
 }
 
 TEST(Options, AnUnknownVariableIsAnErrorThatSuggests) {
@@ -113,7 +117,7 @@ TEST(Options, AMalformedValueIsAnErrorThatNamesWhatIsLegal) {
         "ITHACA_PEER_TIMEOUT=-1", "ITHACA_PEER_TIMEOUT=",
         "ITHACA_EAGER_BYTES=65537", "ITHACA_WINDOW_BYTES=99999999999999999999",
         "ITHACA_LANES=tcp", "ITHACA_DEVICES=", "ITHACA_RAILS=a,,b",
-        "ITHACA_RAILS=", "ITHACA_FRAGMENT_BYTES=12k"}) {
+        "ITHACA_SHM=on", "ITHACA_RAILS=", "ITHACA_FRAGMENT_BYTES=12k"}) {
     auto options = Parse({entry});
     ASSERT_FALSE(options.ok()) << entry;
     EXPECT_EQ(options.status().code(), Code::kInvalidArgument);

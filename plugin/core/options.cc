@@ -61,6 +61,11 @@ const std::vector<Variable>& Variables() {
                                               : Options::Lanes::kAuto;
          return value == "ucx" || value == "socket" || value == "auto";
        }},
+      {"ITHACA_SHM", "0 or 1",
+       [](const std::string& value, Options* options) {
+         options->shm = value == "1";
+         return value == "1" || value == "0";
+       }},
       {"ITHACA_PEER_TIMEOUT", "seconds, 1 to 3600",
        [](const std::string& value, Options* options) {
          uint64_t number;
@@ -124,6 +129,7 @@ StatusOr<Options> Options::FromEnvironment(const char* const* environment) {
     const std::string_view name = entry.substr(0, equals);
     const std::string value(entry.substr(equals + 1));
     if (name == "NCCL_SOCKET_IFNAME") options.socket_ifname = value;
+    if (name == "NCCL_HOSTID") options.host_id = value;
     if (name.substr(0, 7) != "ITHACA_") continue;
     const auto& variables = Variables();
     const auto variable =

@@ -20,6 +20,9 @@ struct Options {
   // NCCL_SOCKET_IFNAME, which NCCL's users know: a list of prefixes, "=" before
   // it for exact names, "^" to exclude. Read only when ITHACA_RAILS is unset.
   std::string socket_ifname;
+  // NCCL_HOSTID, which NCCL's users know: ranks with the same one are on one
+  // host, whatever else differs. Empty (unset): the machine is asked.
+  std::string host_id;
 
   // ITHACA_DEVICES=fused | split. Whether rails of one locality are shown to
   // NCCL as one device (default) or each as a device of its own.
@@ -31,6 +34,10 @@ struct Options {
   // is not installed.
   enum class Lanes { kAuto, kUcx, kSocket };
   Lanes lanes = Lanes::kAuto;
+
+  // ITHACA_SHM=1 | 0. Whether ranks on one host talk over shared memory; both
+  // ends must want it.
+  bool shm = true;
 
   // ITHACA_PEER_TIMEOUT=30 (seconds, 1 to 3600). How long a peer may take to
   // connect, and how long unacknowledged bytes may stay so on a lane.

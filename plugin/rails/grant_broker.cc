@@ -5,6 +5,7 @@
 namespace ithaca::rails {
 
 bool GrantBroker::TryTake(int rail, uint64_t bytes, bool must) {
+  if (rail == kNoRail) return true;
   uint64_t& outstanding = outstanding_[rail];
   const bool fits = outstanding + bytes <= window_bytes_ || outstanding == 0;
   if (!fits && !must) return false;
@@ -13,6 +14,7 @@ bool GrantBroker::TryTake(int rail, uint64_t bytes, bool must) {
 }
 
 void GrantBroker::Return(int rail, uint64_t bytes) {
+  if (rail == kNoRail) return;
   outstanding_[rail] -= std::min(bytes, outstanding_[rail]);
   returned_ = true;
 }

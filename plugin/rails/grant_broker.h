@@ -24,6 +24,9 @@ class GrantWaiter {
   virtual void OnCredit() = 0;
 };
 
+// The rail of a lane that needs none: shared memory has no queue to overflow.
+inline constexpr int kNoRail = -1;
+
 class GrantBroker {
  public:
   // `window_bytes`: what may be outstanding per rail.
@@ -32,7 +35,7 @@ class GrantBroker {
 
   // Takes `bytes` on `rail` if the window allows it, or if `must` (the caller
   // has nothing else coming). A fragment larger than the window passes when the
-  // rail is idle.
+  // rail is idle. On kNoRail anything passes, and nothing is counted.
   bool TryTake(int rail, uint64_t bytes, bool must);
 
   // What TryTake took has arrived, or never will.

@@ -24,6 +24,14 @@ TEST(GrantBroker, AnIdleRailTakesAFragmentLargerThanTheWindow) {
   EXPECT_FALSE(broker.TryTake(0, 1, false));
 }
 
+TEST(GrantBroker, NoRailNeedsNoCredit) {
+  GrantBroker broker(1, 100);
+  ASSERT_TRUE(broker.TryTake(0, 100, false));
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(broker.TryTake(kNoRail, 500, false));
+  broker.Return(kNoRail, 500);
+  EXPECT_EQ(broker.outstanding(0), 100);
+}
+
 TEST(GrantBroker, OneFragmentIsAlwaysPossible) {
   GrantBroker broker(1, 100);
   ASSERT_TRUE(broker.TryTake(0, 100, false));

@@ -39,6 +39,7 @@ Handle SomeHandle() {
   handle.listener = 77;
   handle.nonce = 0x123456789abcdef0;
   handle.pid = 4711;
+  handle.host = 0xfedcba9876543210;
   handle.rails = {Address4("10.1.2.3", 4000), Address6("fd00::1", 65535)};
   return handle;
 }
@@ -53,6 +54,7 @@ TEST(Handle, RoundTrip) {
   EXPECT_EQ(handle.listener, 77);
   EXPECT_EQ(handle.nonce, 0x123456789abcdef0);
   EXPECT_EQ(handle.pid, 4711);
+  EXPECT_EQ(handle.host, 0xfedcba9876543210);
   ASSERT_EQ(handle.rails.size(), 2);
   EXPECT_EQ(AddressToString(handle.rails[0]), "10.1.2.3:4000");
   EXPECT_EQ(AddressToString(handle.rails[1]), "[fd00::1]:65535");
@@ -114,7 +116,7 @@ TEST(Handshake, HelloRoundTrip) {
 TEST(Handshake, WelcomeRoundTrip) {
   Welcome welcome;
   welcome.verdict = Verdict::kPlanMismatch;
-  welcome.kind = kUcxLane;
+  welcome.kind = kShmLane;
   welcome.ucx_lane_id = 12;
   welcome.profile_hash = 13;
   welcome.plan_hash = 14;

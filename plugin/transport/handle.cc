@@ -29,13 +29,14 @@ struct WireHandle {
   uint64_t nonce;
   uint32_t pid;
   uint32_t checksum;
-  uint64_t reserved;
+  uint64_t host;
   WireAddress addresses[kMaxRailsPerDevice];
 };
 static_assert(sizeof(WireAddress) == 20);
 static_assert(sizeof(WireHandle) == kHandleSize);
 static_assert(offsetof(WireHandle, attempt) == 8);
 static_assert(offsetof(WireHandle, checksum) == 36);
+static_assert(offsetof(WireHandle, host) == 40);
 static_assert(offsetof(WireHandle, addresses) == 48);
 
 uint32_t Checksum(WireHandle wire) {
@@ -97,6 +98,7 @@ void EncodeHandle(const Handle& handle, void* bytes) {
   wire.listener = handle.listener;
   wire.nonce = handle.nonce;
   wire.pid = handle.pid;
+  wire.host = handle.host;
   for (size_t i = 0; i < handle.rails.size(); ++i)
     EncodeAddress(handle.rails[i], &wire.addresses[i]);
   wire.checksum = Checksum(wire);
@@ -122,6 +124,7 @@ Status DecodeHandle(const void* bytes, Handle* handle) {
   handle->listener = wire.listener;
   handle->nonce = wire.nonce;
   handle->pid = wire.pid;
+  handle->host = wire.host;
   handle->rails.resize(wire.rails);
   for (int i = 0; i < wire.rails; ++i)
     if (!DecodeAddress(wire.addresses[i], &handle->rails[i]))

@@ -12,7 +12,8 @@
 //       24     8  nonce that proves that the connector holds this handle
 //       32     4  process id, for log lines
 //       36     4  FNV-1a of all other bytes but the connector's own
-//       40     8  0
+//       40     8  identity of the listener's host, when it takes lanes over
+//                 shared memory; else 0
 //       48   4x20  per rail: family (4 or 6), 0, port (network order), address
 //
 // NCCL hands the connector the same buffer until it is connected, so the
@@ -39,6 +40,7 @@ struct Handle {
   uint64_t listener = 0;
   uint64_t nonce = 0;
   uint32_t pid = 0;
+  uint64_t host = 0;
   std::vector<sockaddr_storage> rails;
 };
 

@@ -119,7 +119,8 @@ Status DecodeWelcome(const uint8_t bytes[kWelcomeBytes], Welcome* welcome,
   memcpy(&wire, bytes, kWelcomeBytes);
   ITHACA_RETURN_IF_ERROR(CheckStart(wire.magic, kWelcomeMagic, wire.version));
   if (wire.verdict > static_cast<uint8_t>(Verdict::kRefused) ||
-      (wire.kind != kSocketLane && wire.kind != kUcxLane) ||
+      (wire.kind != kSocketLane && wire.kind != kUcxLane &&
+       wire.kind != kShmLane) ||
       wire.text_bytes > kMaxAddressBytes)
     return Status(Code::kDataLoss, "malformed welcome");
   welcome->verdict = static_cast<Verdict>(wire.verdict);

@@ -1,8 +1,9 @@
 // The first bytes on a lane's socket: the connector's hello, the listener's
-// welcome. Then frames follow (frame.h), or, for a lane over UCX, nothing: the
-// socket then only tells that the peer is alive.
+// welcome. Then frames follow (frame.h), or, for a lane over UCX or shared
+// memory, nothing: the socket then only tells that the peer is alive.
 //
-// Hello, little-endian, 96 bytes, then address_bytes of UCX address:
+// Hello, little-endian, 96 bytes, then address_bytes of address, of the
+// one kind other than sockets that the connector offers:
 //
 //   offset  size  field
 //        0     4  magic "ITHH"
@@ -20,7 +21,7 @@
 //       76     2  address_bytes, at most kMaxAddressBytes
 //       78    18  0
 //
-// Welcome, 48 bytes, then text_bytes of UCX address or, on refusal, reason:
+// Welcome, 48 bytes, then text_bytes of address or, on refusal, reason:
 //
 //        0     4  magic "ITHW"
 //        4     2  kWireVersion
@@ -48,6 +49,7 @@ inline constexpr size_t kWelcomeBytes = 48;
 enum LaneKind : uint8_t {
   kSocketLane = 1,
   kUcxLane = 2,
+  kShmLane = 4,
 };
 
 using ConnectionId = std::array<uint8_t, 16>;

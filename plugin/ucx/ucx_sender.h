@@ -11,7 +11,7 @@
 #include <string>
 
 #include "plugin/core/status.h"
-#include "plugin/ucx/frame_queue.h"
+#include "plugin/transport/frame_queue.h"
 #include "plugin/ucx/ucx_path.h"
 #include "plugin/ucx/ucx_rail.h"
 #include "plugin/ucx/ucx_wire.h"

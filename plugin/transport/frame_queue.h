@@ -1,9 +1,9 @@
-// Frames that wait to be handed to UCX, first in first out.
+// Frames that wait for room on a lane, first in first out.
 //
-// Used by UcxSender. A ring, so that a steady flow allocates nothing. Confined
-// to the engine's lock.
-#ifndef ITHACA_PLUGIN_UCX_FRAME_QUEUE_H_
-#define ITHACA_PLUGIN_UCX_FRAME_QUEUE_H_
+// Used by lanes whose network takes a piece at once or not at all. A ring, so
+// that a steady flow allocates nothing. Confined to the engine's lock.
+#ifndef ITHACA_PLUGIN_TRANSPORT_FRAME_QUEUE_H_
+#define ITHACA_PLUGIN_TRANSPORT_FRAME_QUEUE_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -48,4 +48,4 @@ class FrameQueue {
 
 }  // namespace ithaca
 
-#endif  // ITHACA_PLUGIN_UCX_FRAME_QUEUE_H_
+#endif  // ITHACA_PLUGIN_TRANSPORT_FRAME_QUEUE_H_

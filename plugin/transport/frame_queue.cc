@@ -1,4 +1,4 @@
-#include "plugin/ucx/frame_queue.h"
+#include "plugin/transport/frame_queue.h"
 
 #include <utility>
 
