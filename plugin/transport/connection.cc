@@ -1,5 +1,6 @@
 #include "plugin/transport/connection.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace ithaca {
@@ -19,8 +20,8 @@ Status Connection::AddLane(int index, int rail, std::unique_ptr<Lane> lane) {
 
 StatusOr<bool> Connection::Test(Request* request, uint64_t* bytes) {
   if (request->state == Request::State::kDone) {
-    *bytes = request->bytes;
-    request->state = Request::State::kFree;
+    std::copy_n(request->bytes, request->count, bytes);
+    Recycle(request);
     return true;
   }
   if (!status_.ok()) return status_;

@@ -21,6 +21,9 @@ namespace ithaca {
 
 class Connection;
 
+// How many buffers one receive may group, as in NCCL's InfiniBand transport.
+inline constexpr int kMaxGroup = 8;
+
 // One isend or irecv. Owned by its connection; its address is what NCCL holds.
 struct Request {
   enum class State : uint8_t {
@@ -30,7 +33,8 @@ struct Request {
   };
   Connection* connection = nullptr;
   State state = State::kFree;
-  uint64_t bytes = 0;  // of the message; valid when done
+  int count = 1;  // messages: of a grouped receive as many as buffers
+  uint64_t bytes[kMaxGroup] = {};  // of each message; valid when done
 };
 
 // Who makes connections and drives them.
@@ -57,8 +61,9 @@ class Connection : public LaneSink {
   // FAILED_PRECONDITION when one is up there; the error of a failed connection.
   Status AddLane(int index, int rail, std::unique_ptr<Lane> lane);
 
-  // Whether the request is complete; when it is, its size is stored and the
-  // request is free again. An error when the connection failed before.
+  // Whether the request is complete; when it is, the sizes of its messages are
+  // stored (request->count of them) and the request is free again. An error
+  // when the connection failed before.
   // REQUIRES: request->connection == this and it is not free.
   StatusOr<bool> Test(Request* request, uint64_t* bytes);
 
@@ -90,6 +95,8 @@ class Connection : public LaneSink {
     bool up = false;
   };
 
+  // The request was done, and whoever made it knows: it may be used again.
+  virtual void Recycle(Request* request) = 0;
   // The lane came up (again) or went down, and the connection goes on.
   virtual void OnLaneUp(int index) = 0;
   virtual void OnLaneLost(int index) = 0;

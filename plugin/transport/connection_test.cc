@@ -465,7 +465,7 @@ TEST_F(TwoLanesTest, ALaneThatIsDownForgetsToo) {
   EXPECT_EQ(lanes_[1]->forgotten, std::vector<uint32_t>{0});
 
   Receive();
-  const Frame eager = Make(FrameType::kEager, 1, 100);
+  const Frame eager = Make(FrameType::kEager, 1, 100, /*offset=*/1);
   ASSERT_NE(Head(0, eager), nullptr);
   pair_.receiver->OnLaneDown(lanes_[0], kLost);  // the last
   EXPECT_FALSE(pair_.receiver->status().ok());
@@ -484,8 +484,8 @@ TEST_F(TwoLanesTest, AFragmentGrantedTwiceIsForgottenWhereItIsStuck) {
   ASSERT_TRUE(pair_.sender->OnFrame(send_lanes_[0], grant).ok());
   grant.lane = 0;
   ASSERT_TRUE(pair_.sender->OnFrame(send_lanes_[0], grant).ok());
-  ASSERT_TRUE(
-      pair_.sender->OnFrame(send_lanes_[0], Make(FrameType::kAck, 1, 0)).ok());
+  const uint32_t acked[] = {0};
+  ASSERT_TRUE(pair_.sender->OnFrame(send_lanes_[0], MakeAck(acked, 1)).ok());
   uint64_t bytes;
   ASSERT_TRUE(*pair_.sender->Test(sent, &bytes));
   EXPECT_EQ(send_lanes_[1]->forgotten, std::vector<uint32_t>{0});
@@ -506,8 +506,10 @@ TEST_F(TwoLanesTest, OnlySoMuchTravelsUnasked) {
   EXPECT_EQ(frames, kMessageWindow);
   EXPECT_EQ(unasked, 48 << 10);
   // Acknowledged, they make room.
-  ASSERT_TRUE(
-      pair_.sender->OnFrame(send_lanes_[0], Make(FrameType::kAck, 12, 0)).ok());
+  const uint32_t acked[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
+  for (int i = 0; i < 12; i += kAcksPerFrame)
+    ASSERT_TRUE(
+        pair_.sender->OnFrame(send_lanes_[0], MakeAck(acked + i, 6)).ok());
   uint64_t bytes;
   ASSERT_TRUE(*pair_.sender->Test(first, &bytes));
   for (RecordingLane* lane : send_lanes_) lane->sent.clear();

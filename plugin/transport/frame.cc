@@ -38,6 +38,29 @@ Status Malformed(const char* what, const Frame& f) {
 
 }  // namespace
 
+Frame MakeAck(const uint32_t* seqs, int count) {
+  uint32_t all[kAcksPerFrame] = {};
+  memcpy(all, seqs, count * sizeof(*seqs));
+  Frame ack;
+  ack.type = FrameType::kAck;
+  ack.lane = count;
+  ack.seq = all[0];
+  ack.tag = all[1];
+  ack.offset = all[2] | uint64_t{all[3]} << 32;
+  ack.size = all[4] | uint64_t{all[5]} << 32;
+  return ack;
+}
+
+int ReadAck(const Frame& ack, uint32_t seqs[kAcksPerFrame]) {
+  seqs[0] = ack.seq;
+  seqs[1] = ack.tag;
+  seqs[2] = ack.offset;
+  seqs[3] = ack.offset >> 32;
+  seqs[4] = ack.size;
+  seqs[5] = ack.size >> 32;
+  return ack.lane;
+}
+
 void EncodeFrame(const Frame& frame, uint8_t out[kFrameBytes]) {
   const WireFrame wire = {kFrameMagic,  static_cast<uint8_t>(frame.type),
                           frame.lane,   frame.payload_bytes,
@@ -79,7 +102,8 @@ Status DecodeFrame(const uint8_t in[kFrameBytes], Frame* frame) {
         return Malformed("bad fragment", *frame);
       return Status();
     case FrameType::kAck:
-      if (wire.payload_bytes != 0) return Malformed("ack with payload", *frame);
+      if (wire.payload_bytes != 0 || wire.lane > kAcksPerFrame)
+        return Malformed("bad ack", *frame);
       return Status();
   }
   return Malformed("unknown type", *frame);

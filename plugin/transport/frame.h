@@ -9,18 +9,26 @@
 //
 // Layout: 32 bytes, little-endian, then payload_bytes of payload.
 //
-//   offset  size  field          eager  announce  grant     data    ack
-//        0     2  magic          0x7449 in every frame ("It")
-//        2     1  type           1      2         3         4       5
-//        3     1  lane           0      0         the lane  0       0
-//        4     4  payload_bytes  size   0         0         length  0
-//        8     4  seq            message number, wraps             see below
-//       12     4  tag            tag    tag       0         0       0
-//       16     8  offset         0      0         first byte        0
-//       24     8  size           size   size      length    length  bitmap
+//   offset  size  field
+//                               eager  announce  grant       data        ack
+//        0     2  magic         0x7449 in every frame ("It")
+//        2     1  type          1      2         3           4           5
+//        3     1  lane          0      0         the lane    0           count
+//        4     4  payload_bytes size   0         0           length      0
+//        8     4  seq           message number, see below                1st
+//       12     4  tag           tag    tag       0           0           2nd
+//       16     8  offset        order  order     first byte  first byte  3rd
+//       4th 24     8  size          size   size      length      length 5th 6th
 //
-// An ack says that every message before `seq` is complete, and, bit i of `size`
-// counted from the lowest, that message seq + i is too.
+// Message numbers. A sender has kMessageWindow slots; message number `seq` is
+// in slot seq % kMessageWindow, and the next one in that slot has the number
+// seq + kMessageWindow (it wraps). A slot is used again once its message is
+// acknowledged: so a receiver tells a late copy from a new message, and however
+// long a message waits for its receive, those of other tags pass it by.
+// Order counts the messages of a connection as they were sent, from 0: equal
+// tags match in this order.
+// An ack carries the numbers of at most kAcksPerFrame complete messages, the
+// count in place of the lane.
 //
 // Version rule: the handshake (handshake.h) carries kWireVersion; any change of
 // this table raises it, and ends of different versions refuse each other.
@@ -34,13 +42,15 @@
 
 namespace ithaca {
 
-inline constexpr uint16_t kWireVersion = 1;
+inline constexpr uint16_t kWireVersion = 2;
 inline constexpr uint16_t kFrameMagic = 0x7449;
 inline constexpr size_t kFrameBytes = 32;
 
 // How many messages of one connection may be unacknowledged at a time: NCCL
-// keeps 32 (times the grouped receives) in flight and must never see an error.
-inline constexpr uint32_t kMessageWindow = 64;
+// keeps 32 in flight for each of the 8 ranks that may share a connection.
+// Divides 2^32, so that slots go on when message numbers wrap.
+inline constexpr uint32_t kMessageWindow = 256;
+inline constexpr int kAcksPerFrame = 6;
 
 // Bounds on what a peer may ask a lane to read in one go.
 inline constexpr size_t kMaxEagerBytes = 64 << 10;
@@ -66,6 +76,11 @@ struct Frame {
   uint64_t offset = 0;
   uint64_t size = 0;
 };
+
+// An ack of the `count` messages at `seqs`, 0 <= count <= kAcksPerFrame.
+Frame MakeAck(const uint32_t* seqs, int count);
+// The message numbers in an ack that DecodeFrame took; returns how many.
+int ReadAck(const Frame& ack, uint32_t seqs[kAcksPerFrame]);
 
 void EncodeFrame(const Frame& frame, uint8_t out[kFrameBytes]);
 

@@ -11,36 +11,31 @@ RecvConnection::RecvConnection(Options options)
       fragment_bytes_(
           std::clamp<size_t>(options.fragment_bytes, 1, kMaxFragmentBytes)),
       broker_(options.broker),
-      clock_(options.clock) {
-  for (Posted& posted : posted_) posted.request.connection = this;
-}
+      clock_(options.clock),
+      posted_(this) {}
 
 RecvConnection::~RecvConnection() {
   DropLanes();  // before the buffers of early messages go
   ReturnCredit();
 }
 
-StatusOr<Request*> RecvConnection::Receive(void* data, size_t bytes,
-                                           int32_t tag) {
+StatusOr<Request*> RecvConnection::Receive(int n, void* const* data,
+                                           const size_t* sizes,
+                                           const int* tags) {
   if (!status().ok()) return Refuse();
-  const auto free =
-      std::find_if(posted_.begin(), posted_.end(), [](const Posted& posted) {
-        return posted.request.state == Request::State::kFree;
-      });
-  if (free == posted_.end()) return static_cast<Request*>(nullptr);
-  free->request.state = Request::State::kActive;
-  free->data = data;
-  free->bytes = bytes;
-  free->tag = tag;
-  free->order = next_order_++;
-  free->matched = false;
-  ++posted_count_;
-  const Status matched = MatchAll();
-  if (!matched.ok()) {
-    Fail(matched);
-    return matched;
+  PostedReceives::Receive* const receive = posted_.Open(n, data, sizes, tags);
+  if (receive == nullptr) return static_cast<Request*>(nullptr);
+  for (int i = 0; i < n; ++i) {
+    PostedReceives::Buffer* const buffer = &receive->buffers[i];
+    PostedReceives::Arrival* const waiting = posted_.Post(buffer);
+    if (waiting == nullptr) continue;
+    const Status matched = Match(static_cast<Message*>(waiting), buffer);
+    if (!matched.ok()) {
+      Fail(matched);
+      return matched;
+    }
   }
-  return &free->request;
+  return static_cast<Request*>(receive);
 }
 
 // --- What arrives.
@@ -73,36 +68,40 @@ Status RecvConnection::OnFrame(Lane* lane, const Frame& frame) {
 }
 
 StatusOr<RecvConnection::Message*> RecvConnection::Find(const Frame& frame) {
-  if (!SeqBefore(frame.seq, base_ + kMessageWindow))
-    return Errorf(Code::kDataLoss, "%s sent message %u, outside of the window",
-                  peer().c_str(), frame.seq);
-  if (SeqBefore(frame.seq, base_) ||
-      At(frame.seq).state == Message::State::kComplete) {
-    AckSoon();  // sent again because our acknowledgement was lost
-    return static_cast<Message*>(nullptr);
-  }
-  return &At(frame.seq);
+  const uint32_t slot = frame.seq % kMessageWindow;
+  for (uint32_t i = slots_.size(); i <= slot; ++i)
+    slots_.emplace_back().seq = i;
+  Message* const message = &slots_[slot];
+  if (message->seq == frame.seq) return message;
+  if (SeqBefore(message->seq, frame.seq))
+    return Errorf(Code::kDataLoss,
+                  "%s sent message %u before message %u was acknowledged",
+                  peer().c_str(), frame.seq, message->seq);
+  AckSoon(frame.seq);  // sent again because our acknowledgement was lost
+  return static_cast<Message*>(nullptr);
 }
 
 Status RecvConnection::Announce(Message* message, const Frame& frame) {
   const bool eager = frame.type == FrameType::kEager;
   if (message->state != Message::State::kUnknown) {
     if (message->eager == eager && message->size == frame.size &&
-        message->tag == frame.tag)
+        message->tag == frame.tag && message->order == frame.offset)
       return Status();  // once more, after a lane was lost
     return Errorf(Code::kDataLoss, "%s announced message %u twice, differently",
                   peer().c_str(), frame.seq);
   }
+  Message*& place = by_order_[frame.offset % kMessageWindow];
+  if (frame.offset - next_order_ >= kMessageWindow || place != nullptr)
+    return Errorf(Code::kDataLoss,
+                  "%s announced message %u out of order (%llu)", peer().c_str(),
+                  frame.seq, static_cast<unsigned long long>(frame.offset));
+  place = message;
   message->state = Message::State::kAnnounced;
   message->eager = eager;
   message->tag = frame.tag;
+  message->order = frame.offset;
   message->size = frame.size;
-  while (announced_ - base_ < kMessageWindow &&
-         At(announced_).state != Message::State::kUnknown) {
-    ++announced_;
-    ++unmatched_;
-  }
-  return MatchAll();
+  return MatchInOrder();
 }
 
 Status RecvConnection::OnEagerHead(const Frame& frame, void** target) {
@@ -115,7 +114,7 @@ Status RecvConnection::OnEagerHead(const Frame& frame, void** target) {
   if (message->eager_arrived) return Status();
   ITHACA_RETURN_IF_ERROR(Announce(message, frame));
   if (message->state == Message::State::kMatched && message->early.empty()) {
-    *target = message->posted->data;
+    *target = message->buffer->data;
   } else {
     message->early.resize(frame.size);
     *target = message->early.data();
@@ -130,8 +129,7 @@ Status RecvConnection::OnEager(Lane* lane, const Frame& frame) {
   ITHACA_RETURN_IF_ERROR(Announce(message, frame));  // empty: it had no head
   message->eager_arrived = true;
   if (message->lost_lane) ForgetOnLanes(frame.seq, lane);
-  if (message->state == Message::State::kMatched)
-    CompleteEager(frame.seq, message, lane);
+  if (message->state == Message::State::kMatched) CompleteEager(message, lane);
   return Status();
 }
 
@@ -150,7 +148,7 @@ Status RecvConnection::OnDataHead(const Frame& frame, void** target) {
                   frame.payload_bytes, frame.seq);
   }
   if (message->fragments[fragment] != kArrived)
-    *target = static_cast<char*>(message->posted->data) + frame.offset;
+    *target = message->buffer->data + frame.offset;
   return Status();
 }
 
@@ -167,51 +165,35 @@ Status RecvConnection::OnData(Lane* lane, const Frame& frame) {
     --fragments_out_;
   }
   state = kArrived;
-  if (--message->missing == 0) Complete(frame.seq, message, lane);
+  if (--message->missing == 0) Complete(message, lane);
   return Status();
 }
 
 // --- Matching.
 
-Status RecvConnection::MatchAll() {
-  for (uint32_t seq = base_; unmatched_ > 0 && seq != announced_; ++seq) {
-    Message& message = At(seq);
-    if (message.state != Message::State::kAnnounced) continue;
-    Posted* const posted = OldestPosted(message.tag);
-    if (posted == nullptr) continue;
-    ITHACA_RETURN_IF_ERROR(Match(seq, &message, posted));
+Status RecvConnection::MatchInOrder() {
+  while (Message* const message =
+             std::exchange(by_order_[next_order_ % kMessageWindow], nullptr)) {
+    ++next_order_;
+    if (PostedReceives::Buffer* const buffer = posted_.Arrive(message))
+      ITHACA_RETURN_IF_ERROR(Match(message, buffer));
   }
   return Status();
 }
 
-RecvConnection::Posted* RecvConnection::OldestPosted(int32_t tag) {
-  Posted* oldest = nullptr;
-  for (Posted& posted : posted_) {
-    if (posted.request.state != Request::State::kActive || posted.matched ||
-        posted.tag != tag)
-      continue;
-    if (oldest == nullptr || SeqBefore(posted.order, oldest->order))
-      oldest = &posted;
-  }
-  return oldest;
-}
-
-Status RecvConnection::Match(uint32_t seq, Message* message, Posted* posted) {
-  if (message->size > posted->bytes) {
+Status RecvConnection::Match(Message* message, PostedReceives::Buffer* buffer) {
+  if (message->size > buffer->bytes) {
     return Errorf(
         Code::kInvalidArgument,
         "message truncated: %s sent %llu bytes (tag %d) into a receive "
         "of %llu; both sides must agree on the size",
         peer().c_str(), static_cast<unsigned long long>(message->size),
-        message->tag, static_cast<unsigned long long>(posted->bytes));
+        message->tag, static_cast<unsigned long long>(buffer->bytes));
   }
-  --unmatched_;
-  message->posted = posted;
+  message->buffer = buffer;
   message->state = Message::State::kMatched;
-  posted->matched = true;
-  posted->request.bytes = message->size;
   if (message->eager) {
-    if (message->eager_arrived) CompleteEager(seq, message, nullptr);
+    if (message->eager_arrived) CompleteEager(message, nullptr);
     return Status();
   }
   const uint64_t fragments =
@@ -219,10 +201,12 @@ Status RecvConnection::Match(uint32_t seq, Message* message, Posted* posted) {
   message->fragments.assign(fragments, kNotGranted);
   message->next_fragment = 0;
   message->missing = fragments;
-  if (fragments == 0)
-    Complete(seq, message, nullptr);
-  else
+  if (fragments == 0) {
+    Complete(message, nullptr);
+  } else {
+    GrantLater(message);
     Grant();
+  }
   return Status();
 }
 
@@ -236,24 +220,42 @@ uint64_t RecvConnection::FragmentBytes(const Message& message,
 
 void RecvConnection::OnCredit() { Grant(); }
 
-void RecvConnection::Grant() {
-  if (!status().ok() || lanes_up() == 0) return;
-  for (uint32_t seq = base_; seq != announced_; ++seq) {
-    Message& message = At(seq);
-    if (message.state != Message::State::kMatched || message.eager) continue;
-    for (uint32_t& i = message.next_fragment; i < message.fragments.size();
-         ++i) {
-      if (message.fragments[i] != kNotGranted) continue;
-      if (!GrantFragment(seq, &message, i)) return broker_->Wait(this);
-    }
-  }
+void RecvConnection::GrantLater(Message* message) {
+  if (!std::exchange(message->granting, true)) granting_.push_back(message);
 }
 
-bool RecvConnection::GrantFragment(uint32_t seq, Message* message,
-                                   uint32_t fragment) {
+void RecvConnection::Grant() {
+  // A lane may die under a grant, which brings us here again.
+  if (std::exchange(in_grant_, true)) return;
+  while (!granting_.empty() && status().ok() && lanes_up() > 0) {
+    if (!GrantMessage(granting_.front())) {
+      broker_->Wait(this);
+      break;
+    }
+    granting_.front()->granting = false;
+    granting_.pop_front();
+  }
+  in_grant_ = false;
+}
+
+bool RecvConnection::GrantMessage(Message* message) {
+  // Its last fragments may have come from a lane that was given up.
+  if (message->state != Message::State::kMatched) return true;
+  uint32_t& next = message->next_fragment;
+  while (next < message->fragments.size()) {
+    if (message->fragments[next] != kNotGranted)
+      ++next;
+    else if (!status().ok() || !GrantFragment(message, next))
+      return false;
+  }
+  return true;
+}
+
+bool RecvConnection::GrantFragment(Message* message, uint32_t fragment) {
   const uint64_t bytes = FragmentBytes(*message, fragment);
   const int lane = picker_.Pick(bytes);
-  if (!broker_->TryTake(slot(lane).rail, bytes, fragments_out_ == 0))
+  if (lane < 0 ||
+      !broker_->TryTake(slot(lane).rail, bytes, fragments_out_ == 0))
     return false;
   message->fragments[fragment] = 1 + lane;
   ++fragments_out_;
@@ -261,7 +263,7 @@ bool RecvConnection::GrantFragment(uint32_t seq, Message* message,
   Frame grant;
   grant.type = FrameType::kGrant;
   grant.lane = lane;
-  grant.seq = seq;
+  grant.seq = message->seq;
   grant.offset = fragment * fragment_bytes_;
   grant.size = bytes;
   slot(lane).lane->Send(grant, nullptr);
@@ -270,78 +272,70 @@ bool RecvConnection::GrantFragment(uint32_t seq, Message* message,
 
 // --- Completion.
 
-void RecvConnection::CompleteEager(uint32_t seq, Message* message,
-                                   const Lane* lane) {
+void RecvConnection::CompleteEager(Message* message, const Lane* lane) {
   if (!message->early.empty())
-    memcpy(message->posted->data, message->early.data(), message->size);
-  Complete(seq, message, lane);
+    memcpy(message->buffer->data, message->early.data(), message->size);
+  Complete(message, lane);
 }
 
-void RecvConnection::Complete(uint32_t seq, Message* message,
-                              const Lane* lane) {
-  if (message->lost_lane) ForgetOnLanes(seq, lane);
-  message->posted->request.state = Request::State::kDone;
-  --posted_count_;
-  message->state = Message::State::kComplete;
-  while (base_ != announced_ && At(base_).state == Message::State::kComplete) {
-    Message& done = At(base_++);
-    done.state = Message::State::kUnknown;
-    done.eager_arrived = false;
-    done.lost_lane = false;
-    done.posted = nullptr;
-    done.early.clear();
-    done.fragments.clear();
-  }
-  AckSoon();
+void RecvConnection::Complete(Message* message, const Lane* lane) {
+  if (message->lost_lane) ForgetOnLanes(message->seq, lane);
+  posted_.Fill(message->buffer, message->size);
+  AckSoon(message->seq);
+  message->state = Message::State::kUnknown;
+  message->seq += kMessageWindow;
+  message->eager_arrived = false;
+  message->lost_lane = false;
+  message->buffer = nullptr;
+  message->early.clear();
+  message->fragments.clear();
 }
 
-void RecvConnection::AckSoon() {
-  if (ack_due_) return;
-  ack_due_ = true;
-  WantFlush();
+void RecvConnection::AckSoon(uint32_t seq) {
+  if (to_ack_.empty()) WantFlush();
+  to_ack_.push_back(seq);
 }
 
 void RecvConnection::Flush() {
   Lane* const lane = LeastQueued();
-  if (!ack_due_ || lane == nullptr) return;
-  ack_due_ = false;
-  Frame ack;
-  ack.type = FrameType::kAck;
-  ack.seq = base_;
-  for (uint32_t i = 0; i < kMessageWindow; ++i)
-    if (At(base_ + i).state == Message::State::kComplete)
-      ack.size |= uint64_t{1} << i;
-  lane->Send(ack, nullptr);
+  if (lane == nullptr) return;
+  for (size_t i = 0; i < to_ack_.size(); i += kAcksPerFrame) {
+    const size_t count = std::min<size_t>(to_ack_.size() - i, kAcksPerFrame);
+    lane->Send(MakeAck(&to_ack_[i], count), nullptr);
+  }
+  to_ack_.clear();
 }
 
 // --- Lanes and the end.
 
 void RecvConnection::OnLaneUp(int index) {
   picker_.SetUp(index);
+  if (!to_ack_.empty()) WantFlush();
   Grant();
 }
 
 void RecvConnection::OnLaneLost(int index) {
   picker_.SetDown(index);
-  for (uint32_t seq = base_; seq != base_ + kMessageWindow; ++seq) {
-    Message& message = At(seq);
+  for (Message& message : slots_) {
     message.lost_lane = message.state != Message::State::kUnknown;
+    // The acknowledgement of the one before may have been lost.
+    if (!message.lost_lane) AckSoon(message.seq - kMessageWindow);
     if (message.state != Message::State::kMatched) continue;
     for (uint32_t i = 0; i < message.fragments.size(); ++i) {
       if (message.fragments[i] != 1 + index) continue;
       message.fragments[i] = kNotGranted;
       message.next_fragment = std::min(message.next_fragment, i);
+      GrantLater(&message);
       --fragments_out_;
       broker_->Return(slot(index).rail, FragmentBytes(message, i));
     }
   }
-  AckSoon();  // the last one may have been lost
   Grant();
 }
 
 void RecvConnection::ReturnCredit() {
   broker_->Forget(this);
-  for (Message& message : messages_) {
+  for (Message& message : slots_) {
     if (message.state != Message::State::kMatched) continue;
     for (uint32_t i = 0; i < message.fragments.size(); ++i) {
       uint8_t& state = message.fragments[i];
@@ -355,22 +349,17 @@ void RecvConnection::ReturnCredit() {
 
 void RecvConnection::ReleaseMemory() {
   ReturnCredit();
-  for (uint32_t i = 0; i < kMessageWindow; ++i)
-    ForgetOnLanes(base_ + i, nullptr);
+  for (const Message& message : slots_)
+    if (message.state != Message::State::kUnknown)
+      ForgetOnLanes(message.seq, nullptr);
 }
 
 void RecvConnection::OnMemoryGone(const void* begin, const void* end) {
-  for (const Posted& posted : posted_) {
-    const char* const data = static_cast<const char*>(posted.data);
-    if (posted.request.state != Request::State::kActive || posted.bytes == 0 ||
-        data >= end || data + posted.bytes <= begin)
-      continue;
-    return Fail(
-        Errorf(Code::kInvalidArgument,
-               "memory of a receive from %s was deregistered before the "
-               "receive completed",
-               peer().c_str()));
-  }
+  if (posted_.Uses(begin, end))
+    Fail(Errorf(Code::kInvalidArgument,
+                "memory of a receive from %s was deregistered before the "
+                "receive completed",
+                peer().c_str()));
 }
 
 }  // namespace ithaca

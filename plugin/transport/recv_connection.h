@@ -1,8 +1,8 @@
 // The receiving end of a connection: it decides what travels when, and where.
 //
-// Announced messages are matched with posted receives, equal tags in post
-// order, in the order in which they were sent. Fragments of matched messages
-// are granted to lanes (rails::LanePicker) within the rails' windows
+// Announced messages are matched, in the order in which they were sent, with
+// posted receives (posted_receives.h). Fragments of matched messages are
+// granted to lanes (rails::LanePicker) within the rails' windows
 // (rails::GrantBroker), and granted again elsewhere when a lane dies. See
 // frame.h for the protocol. All calls with the engine's lock held.
 #ifndef ITHACA_PLUGIN_TRANSPORT_RECV_CONNECTION_H_
@@ -11,6 +11,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@
 #include "plugin/rails/grant_broker.h"
 #include "plugin/rails/lane_picker.h"
 #include "plugin/transport/connection.h"
+#include "plugin/transport/posted_receives.h"
 
 namespace ithaca {
 
@@ -34,11 +36,18 @@ class RecvConnection final : public Connection, public rails::GrantWaiter {
   explicit RecvConnection(Options options);
   ~RecvConnection() override;
 
-  // Posts a buffer of `bytes` for the next message with `tag`. Null when
-  // kMessageWindow receives are posted already: try later. A message larger
-  // than its buffer fails the connection (INVALID_ARGUMENT). The memory is
-  // written until the request completes or the connection ends.
-  StatusOr<Request*> Receive(void* data, size_t bytes, int32_t tag);
+  // Posts `n` buffers (1 <= n <= kMaxGroup), of sizes[i] bytes at data[i] for
+  // the next message with tags[i], under one request, which completes when all
+  // have their message. A null buffer takes messages of 0 bytes. Null when
+  // PostedReceives::kMaxRequests are posted already: try later. A message
+  // larger than its buffer fails the connection (INVALID_ARGUMENT). The memory
+  // is written until the request completes or the connection ends.
+  StatusOr<Request*> Receive(int n, void* const* data, const size_t* sizes,
+                             const int* tags);
+  // One buffer.
+  StatusOr<Request*> Receive(void* data, size_t bytes, int32_t tag) {
+    return Receive(1, &data, &bytes, &tag);
+  }
 
   void OnMemoryGone(const void* begin, const void* end) override;
   void Flush() override;
@@ -47,26 +56,19 @@ class RecvConnection final : public Connection, public rails::GrantWaiter {
   void OnCredit() override;
 
  private:
-  // A posted receive.
-  struct Posted {
-    Request request;
-    void* data = nullptr;
-    uint64_t bytes = 0;
-    int32_t tag = 0;
-    uint32_t order = 0;  // of posting; wraps
-    bool matched = false;
-  };
-
-  // A message of the window [base_, base_ + kMessageWindow).
-  struct Message {
-    enum class State : uint8_t { kUnknown, kAnnounced, kMatched, kComplete };
+  // A slot for messages (frame.h), and the one in it. Between messages the slot
+  // is kUnknown and has the number of the next.
+  struct Message : PostedReceives::Arrival {
+    enum class State : uint8_t { kUnknown, kAnnounced, kMatched };
     State state = State::kUnknown;
     bool eager = false;
     bool eager_arrived = false;  // its payload stands in `early`
     bool lost_lane = false;
-    int32_t tag = 0;
+    bool granting = false;  // is in granting_
+    uint32_t seq = 0;
+    uint64_t order = 0;
     uint64_t size = 0;
-    Posted* posted = nullptr;
+    PostedReceives::Buffer* buffer = nullptr;  // when matched
     std::vector<char> early;  // payload that came before its receive
     // One byte per fragment: kNotGranted, kArrived, or 1 + the lane.
     std::vector<uint8_t> fragments;
@@ -78,10 +80,10 @@ class RecvConnection final : public Connection, public rails::GrantWaiter {
 
   void OnLaneUp(int index) override;
   void OnLaneLost(int index) override;
-  int pending() const override { return posted_count_; }
+  void Recycle(Request* request) override { posted_.Close(request); }
+  int pending() const override { return posted_.pending(); }
   void ReleaseMemory() override;
 
-  Message& At(uint32_t seq) { return messages_[seq % kMessageWindow]; }
   // The message that a frame is about; null when it is complete already.
   StatusOr<Message*> Find(const Frame& frame);
   uint64_t FragmentBytes(const Message& message, uint32_t fragment) const;
@@ -92,31 +94,33 @@ class RecvConnection final : public Connection, public rails::GrantWaiter {
   Status OnDataHead(const Frame& frame, void** target);
   Status OnData(Lane* lane, const Frame& frame);
 
-  // Matches announced messages, in order, with posted receives.
-  Status MatchAll();
-  Posted* OldestPosted(int32_t tag);
-  Status Match(uint32_t seq, Message* message, Posted* posted);
+  // Offers messages to the posted receives as far as their order has no gap.
+  Status MatchInOrder();
+  Status Match(Message* message, PostedReceives::Buffer* buffer);
+  void GrantLater(Message* message);
   void Grant();
-  bool GrantFragment(uint32_t seq, Message* message, uint32_t fragment);
-  void CompleteEager(uint32_t seq, Message* message, const Lane* lane);
+  // The ungranted fragments of a message; false when a window was full.
+  bool GrantMessage(Message* message);
+  bool GrantFragment(Message* message, uint32_t fragment);
+  void CompleteEager(Message* message, const Lane* lane);
   // `lane` delivered the last of it; null when none did just now.
-  void Complete(uint32_t seq, Message* message, const Lane* lane);
-  void AckSoon();
+  void Complete(Message* message, const Lane* lane);
+  void AckSoon(uint32_t seq);
   void ReturnCredit();
 
   const size_t fragment_bytes_;
   rails::GrantBroker* const broker_;
   const Clock* const clock_;
   rails::LanePicker picker_;
-  std::array<Posted, kMessageWindow> posted_;
-  std::array<Message, kMessageWindow> messages_;
-  uint32_t next_order_ = 0;
-  uint32_t base_ = 0;       // every message before this one is complete
-  uint32_t announced_ = 0;  // every message before this one was announced
-  int posted_count_ = 0;    // receives not complete
-  int unmatched_ = 0;       // messages before announced_ without a receive
-  int fragments_out_ = 0;   // granted, not arrived
-  bool ack_due_ = false;
+  PostedReceives posted_;
+  std::deque<Message> slots_;  // as many as the sender ever used at once
+  // Messages announced before one that was sent earlier, by order; null: none.
+  std::array<Message*, kMessageWindow> by_order_{};
+  uint64_t next_order_ = 0;        // every message before it was announced
+  std::deque<Message*> granting_;  // those with fragments to grant, in turn
+  bool in_grant_ = false;
+  int fragments_out_ = 0;         // granted, not arrived
+  std::vector<uint32_t> to_ack_;  // message numbers
 };
 
 }  // namespace ithaca

@@ -8,32 +8,48 @@ namespace ithaca {
 SendConnection::SendConnection(std::string peer, size_t eager_bytes,
                                ConnectionOwner* owner, LogSink* log)
     : Connection(std::move(peer), owner, log),
-      eager_bytes_(std::min(eager_bytes, kMaxEagerBytes)) {
-  for (Message& message : messages_) message.request.connection = this;
+      eager_bytes_(std::min(eager_bytes, kMaxEagerBytes)) {}
+
+SendConnection::Message* SendConnection::FreeSlot() {
+  if (free_.empty()) {
+    if (slots_.size() == kMessageWindow) return nullptr;
+    Message& fresh = slots_.emplace_back();
+    fresh.connection = this;
+    // Its first message will be the one with the number of the slot.
+    fresh.seq = slots_.size() - 1 - kMessageWindow;
+    return &fresh;
+  }
+  Message* const message = &slots_[free_.front()];
+  free_.pop_front();
+  return message;
+}
+
+void SendConnection::Recycle(Request* request) {
+  request->state = Request::State::kFree;
+  free_.push_back(static_cast<Message*>(request)->seq % kMessageWindow);
 }
 
 StatusOr<Request*> SendConnection::Send(const void* data, size_t bytes,
                                         int32_t tag) {
   if (!status().ok()) return Refuse();
-  Message& message = At(next_seq_);
-  if (message.request.state != Request::State::kFree || !message.acked ||
-      next_seq_ - acked_to_ >= kMessageWindow || lanes_up() == 0)
-    return static_cast<Request*>(nullptr);
-  message.request.state = Request::State::kActive;
-  message.request.bytes = bytes;
-  message.data = data;
-  message.tag = tag;
-  message.seq = next_seq_++;
-  message.acked = false;
-  message.granted = 0;
-  message.eager =
+  Message* const message = lanes_up() > 0 ? FreeSlot() : nullptr;
+  if (message == nullptr) return static_cast<Request*>(nullptr);
+  message->state = Request::State::kActive;
+  message->bytes[0] = bytes;
+  message->data = data;
+  message->tag = tag;
+  message->seq += kMessageWindow;
+  message->order = next_order_++;
+  message->acked = false;
+  message->granted = 0;
+  message->eager =
       bytes <= eager_bytes_ &&
       (unasked_bytes_ + bytes <= kMaxUnaskedBytes || unasked_bytes_ == 0);
-  if (message.eager) unasked_bytes_ += bytes;
-  message.lost_lane = false;
+  if (message->eager) unasked_bytes_ += bytes;
+  message->lost_lane = false;
   ++pending_;
-  Announce(&message);
-  return &message.request;
+  Announce(message);
+  return static_cast<Request*>(message);
 }
 
 void SendConnection::Announce(Message* message) {
@@ -42,10 +58,11 @@ void SendConnection::Announce(Message* message) {
   Frame frame;
   frame.seq = message->seq;
   frame.tag = message->tag;
-  frame.size = message->request.bytes;
+  frame.offset = message->order;
+  frame.size = message->bytes[0];
   if (message->eager) {
     frame.type = FrameType::kEager;
-    frame.payload_bytes = message->request.bytes;
+    frame.payload_bytes = message->bytes[0];
     lane->Send(frame, message->data);
   } else {
     frame.type = FrameType::kAnnounce;
@@ -69,13 +86,21 @@ Status SendConnection::OnFrame(Lane*, const Frame& frame) {
                 peer().c_str(), static_cast<int>(frame.type));
 }
 
+StatusOr<SendConnection::Message*> SendConnection::Find(uint32_t seq,
+                                                        const char* verb) {
+  const uint32_t slot = seq % kMessageWindow;
+  if (slot >= slots_.size() || SeqBefore(slots_[slot].seq, seq))
+    return Errorf(Code::kDataLoss, "%s %s message %u, not sent yet",
+                  peer().c_str(), verb, seq);
+  Message* const message = &slots_[slot];
+  return message->seq == seq && !message->acked ? message : nullptr;
+}
+
 Status SendConnection::OnGrant(const Frame& frame) {
-  Message& message = At(frame.seq);
-  if (!SeqBefore(frame.seq, next_seq_))
-    return Errorf(Code::kDataLoss, "%s granted message %u, not sent yet",
-                  peer().c_str(), frame.seq);
-  if (message.seq != frame.seq || message.acked) return Status();  // late
-  const uint64_t bytes = message.request.bytes;
+  StatusOr<Message*> found = Find(frame.seq, "granted");
+  if (!found.ok() || *found == nullptr) return found.status();  // null: late
+  Message& message = **found;
+  const uint64_t bytes = message.bytes[0];
   if (frame.offset >= bytes || frame.size > bytes - frame.offset)
     return Errorf(Code::kDataLoss,
                   "%s granted bytes %llu+%llu of a message of %llu",
@@ -99,38 +124,28 @@ Status SendConnection::OnGrant(const Frame& frame) {
 }
 
 Status SendConnection::OnAck(const Frame& frame) {
-  if (SeqBefore(next_seq_, frame.seq))
-    return Errorf(Code::kDataLoss, "%s acknowledged message %u, not sent yet",
-                  peer().c_str(), frame.seq - 1);
-  for (; SeqBefore(acked_to_, frame.seq); ++acked_to_) {
-    Message& message = At(acked_to_);
-    if (!message.acked) Complete(&message);
-  }
-  for (uint32_t i = 0; i < 64; ++i) {
-    const uint32_t seq = frame.seq + i;
-    if ((frame.size >> i & 1) == 0) continue;
-    if (!SeqBefore(seq, next_seq_))
-      return Errorf(Code::kDataLoss, "%s acknowledged message %u, not sent yet",
-                    peer().c_str(), seq);
-    Message& message = At(seq);
-    if (message.seq == seq && !message.acked) Complete(&message);
+  uint32_t seqs[kAcksPerFrame];
+  const int count = ReadAck(frame, seqs);
+  for (int i = 0; i < count; ++i) {
+    StatusOr<Message*> message = Find(seqs[i], "acknowledged");
+    if (!message.ok()) return message.status();
+    if (*message != nullptr) Complete(*message);
   }
   return Status();
 }
 
 void SendConnection::Complete(Message* message) {
   message->acked = true;
-  message->request.state = Request::State::kDone;
+  message->state = Request::State::kDone;
   --pending_;
-  if (message->eager) unasked_bytes_ -= message->request.bytes;
+  if (message->eager) unasked_bytes_ -= message->bytes[0];
   if (message->lost_lane) ForgetOnLanes(message->seq, nullptr);
 }
 
 void SendConnection::OnLaneUp(int) {}
 
 void SendConnection::OnLaneLost(int index) {
-  for (uint32_t seq = acked_to_; seq != next_seq_; ++seq) {
-    Message& message = At(seq);
+  for (Message& message : slots_) {
     if (message.acked) continue;
     message.lost_lane = true;
     if (message.announced_on == index) Announce(&message);
@@ -138,16 +153,15 @@ void SendConnection::OnLaneLost(int index) {
 }
 
 void SendConnection::ReleaseMemory() {
-  for (uint32_t seq = acked_to_; seq != next_seq_; ++seq)
-    ForgetOnLanes(seq, nullptr);
+  for (const Message& message : slots_)
+    if (!message.acked) ForgetOnLanes(message.seq, nullptr);
 }
 
 void SendConnection::OnMemoryGone(const void* begin, const void* end) {
-  for (uint32_t seq = acked_to_; seq != next_seq_; ++seq) {
-    const Message& message = At(seq);
+  for (const Message& message : slots_) {
     const char* const data = static_cast<const char*>(message.data);
-    if (message.acked || message.request.bytes == 0 || data >= end ||
-        data + message.request.bytes <= begin)
+    const uint64_t bytes = message.bytes[0];
+    if (message.acked || bytes == 0 || data >= end || data + bytes <= begin)
       continue;
     return Fail(
         Errorf(Code::kInvalidArgument,

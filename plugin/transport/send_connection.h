@@ -8,9 +8,9 @@
 #ifndef ITHACA_PLUGIN_TRANSPORT_SEND_CONNECTION_H_
 #define ITHACA_PLUGIN_TRANSPORT_SEND_CONNECTION_H_
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <string>
 
 #include "plugin/transport/connection.h"
@@ -24,10 +24,10 @@ class SendConnection final : public Connection {
   SendConnection(std::string peer, size_t eager_bytes, ConnectionOwner* owner,
                  LogSink* log);
 
-  // Starts to send `bytes` at `data` under `tag`. Null when the window of
-  // kMessageWindow unacknowledged messages is full or no lane is up yet: try
-  // later. The memory is read until the request completes or the connection
-  // ends. The error of a connection that failed.
+  // Starts to send `bytes` at `data` under `tag`. Null when kMessageWindow
+  // messages are on their way or no lane is up yet: try later. The memory is
+  // read until the request completes or the connection ends. The error of a
+  // connection that failed.
   StatusOr<Request*> Send(const void* data, size_t bytes, int32_t tag);
 
   void OnMemoryGone(const void* begin, const void* end) override;
@@ -35,24 +35,30 @@ class SendConnection final : public Connection {
   Status OnFrame(Lane* lane, const Frame& frame) override;
 
  private:
-  struct Message {
-    Request request;
+  // A slot for messages (frame.h), and the one in it.
+  struct Message : Request {
     const void* data = nullptr;
     int32_t tag = 0;
     uint32_t seq = 0;
+    uint64_t order = 0;
     int8_t announced_on = -1;  // lane index
     bool acked = true;
     bool eager = false;      // travels with its announcement
-    uint64_t granted = 0;    // bytes
     bool lost_lane = false;  // a lane died meanwhile: copies may be queued
+    uint64_t granted = 0;    // bytes
   };
 
+  void Recycle(Request* request) override;
   void OnLaneUp(int index) override;
   void OnLaneLost(int index) override;
   int pending() const override { return pending_; }
   void ReleaseMemory() override;
 
-  Message& At(uint32_t seq) { return messages_[seq % kMessageWindow]; }
+  // A free slot, or null.
+  Message* FreeSlot();
+  // The message `seq`, or null when its acknowledgement came already. `verb`
+  // says what the peer did with it, for the error when it was never sent.
+  StatusOr<Message*> Find(uint32_t seq, const char* verb);
   void Announce(Message* message);
   void Complete(Message* message);
   Status OnGrant(const Frame& frame);
@@ -64,9 +70,9 @@ class SendConnection final : public Connection {
   static constexpr uint64_t kMaxUnaskedBytes = 48 << 10;
 
   const size_t eager_bytes_;
-  std::array<Message, kMessageWindow> messages_;
-  uint32_t next_seq_ = 0;
-  uint32_t acked_to_ = 0;  // every message before this one is acknowledged
+  std::deque<Message> slots_;  // as many as were ever in use at once
+  std::deque<uint32_t> free_;  // slots, the one longest free first
+  uint64_t next_order_ = 0;
   int pending_ = 0;
   uint64_t unasked_bytes_ = 0;  // of eager messages not acknowledged
 };
