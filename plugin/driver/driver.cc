@@ -240,7 +240,8 @@ StatusOr<Transfer> Communicator::Start(std::vector<Stage> stages,
     return Errorf(Code::kFailedPrecondition, "the communicator is closed");
   }
   auto operation =
-      std::make_shared<Operation>(std::move(stages), repeat, op_bits);
+      std::make_shared<Operation>(std::move(stages), repeat, op_bits,
+                                  core_->options.stall_threshold_ms * kNsPerMs);
   progress_->Submit(operation);
   return Transfer(std::move(operation), progress_.get());
 }

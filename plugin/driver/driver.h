@@ -57,6 +57,7 @@
 #include "plugin/driver/progress_thread.h"
 #include "plugin/driver/service_thread.h"
 #include "plugin/driver/stage_planner.h"
+#include "plugin/driver/stall_meter.h"
 
 namespace ithaca::driver {
 
@@ -72,6 +73,9 @@ class Transfer {
   Status Wait(int64_t timeout_ms,
               const std::function<Status()>& watch = nullptr);
   bool done() const { return operation_->finished(); }
+  // For how long this rank saw nothing complete and nothing move.
+  // REQUIRES: done().
+  const Stalls& stalls() const { return operation_->stall_meter.stalls(); }
 
  private:
   friend class Communicator;

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <string>
+#include <thread>
 #include <tuple>
 #include <vector>
 
@@ -264,6 +266,37 @@ TEST_F(DriverTest, LlFlagsProtectAgainstEarlyCompletion) {
     }
     return Status();
   });
+}
+
+// Rank 1 starts at least 50 ms after rank 0's first message: whatever rank 0
+// does alone meanwhile (64 pieces of its own share, 8 messages each way and
+// channel) is less than 200 moves, so that one of the pauses is long.
+TEST_F(DriverTest, AWaitForALatePeerIsAStall) {
+  options_.stall_threshold_ms = 0;
+  std::atomic<const Communicator*> first{nullptr};
+  std::atomic<int64_t> longest_ns{0};
+  RunAllOk(2, [&](Rank rank) {
+    constexpr size_t kBytes = 8 << 20;
+    std::vector<char> out(2 * kBytes), in(2 * kBytes);
+    const bool late = rank.comm.rank() == 1;
+    if (!late) first = &rank.comm;
+    while (late && (first.load() == nullptr ||
+                    first.load()->counters().messages_sent == 0)) {
+      std::this_thread::yield();
+    }
+    const Deadline after(MonotonicClock(), 50);
+    while (late && !after.Expired()) std::this_thread::yield();
+    auto transfer = rank.comm.AllToAll(out.data(), in.data(), kBytes);
+    if (!transfer.ok()) return transfer.status();
+    Status status = transfer->Wait(kLongMs);
+    if (status.ok() && !late) {
+      longest_ns = transfer->stalls().longest_ns;
+      EXPECT_GT(transfer->stalls().count, 0);
+      EXPECT_GE(transfer->stalls().total_ns, longest_ns);
+    }
+    return status;
+  });
+  EXPECT_GE(longest_ns.load(), 50 * kNsPerMs / 200);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 
 #include "plugin/core/status.h"
 #include "plugin/driver/batch.h"
+#include "plugin/driver/stall_meter.h"
 
 namespace ithaca::driver {
 
@@ -35,10 +36,13 @@ struct Stage {
 
 class Operation {
  public:
-  Operation(std::vector<Stage> stages, uint64_t repeat, uint32_t op_bits)
+  // `stall_ns`: from when on standing still counts as a stall.
+  Operation(std::vector<Stage> stages, uint64_t repeat, uint32_t op_bits,
+            int64_t stall_ns)
       : stages(std::move(stages)),
         stages_to_run(repeat * this->stages.size()),
-        op_bits(op_bits) {}
+        op_bits(op_bits),
+        stall_meter(stall_ns) {}
 
   // Called once, by the progress thread.
   void Finish(Status status);
@@ -54,7 +58,8 @@ class Operation {
 
   // Progress thread only.
   uint64_t stages_started = 0;
-  int outstanding = 0;  // batches and copies of the running stage
+  int outstanding = 0;     // batches and copies of the running stage
+  StallMeter stall_meter;  // readable by all once finished
 
  private:
   mutable std::mutex mutex_;

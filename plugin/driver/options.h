@@ -15,7 +15,7 @@ enum class CallStyle {
   kBootstrap,
 };
 
-// Ranks that meet must be given the same values (but for device and timeouts);
+// Ranks that meet must be given the same values (but for device and times);
 // Communicator::Create says so when they were not.
 struct CommunicatorOptions {
   // -1: channel c uses device c modulo their number.
@@ -34,6 +34,9 @@ struct CommunicatorOptions {
   // Users' buffers go to the plugin as they are, in messages of up to 1 GiB,
   // once registered with RegisterBuffer. False: through staging.
   bool user_buffers = false;
+  // How long a rank with a transfer running may see nothing complete and
+  // nothing move until that counts as a stall (Transfer::stalls).
+  int64_t stall_threshold_ms = 100;
   CallStyle call_style = CallStyle::kProxy;
   // For creating and for closing, each.
   int64_t timeout_ms = 30'000;

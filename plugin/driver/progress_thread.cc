@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "plugin/core/clock.h"
+
 namespace ithaca::driver {
 namespace {
 
@@ -47,9 +49,11 @@ class ProgressThread::Loop {
     while (status_.ok()) {
       bool idle = true;
       status_ = PollAll(&idle);
+      if (!idle) NoteProgress();
       if (idle || ++polls >= kPollsPerLook) {
         polls = 0;
-        if (status_.ok() && !LookForNews() && idle) sched_yield();
+        // NCCL yields here even when the last poll moved something.
+        if (status_.ok() && !LookForNews()) sched_yield();
       }
     }
     FailAll();
@@ -66,6 +70,16 @@ class ProgressThread::Loop {
     LocalCopy copy;
     size_t done = 0;
   };
+
+  static int64_t NowNs() { return MonotonicClock().NowNs(); }
+
+  void NoteProgress() {
+    if (operations_.empty()) return;
+    const int64_t now_ns = NowNs();
+    for (const auto& operation : operations_) {
+      operation->stall_meter.Progress(now_ns);
+    }
+  }
 
   Status PollAll(bool* idle) {
     for (auto& lane : lanes_) {
@@ -120,6 +134,7 @@ class ProgressThread::Loop {
     }
     operations_.erase(
         std::find(operations_.begin(), operations_.end(), operation));
+    operation->stall_meter.Progress(NowNs());
     operation->Finish(Status());
   }
 
@@ -158,6 +173,7 @@ class ProgressThread::Loop {
     }
     for (auto& operation : fresh) {
       operations_.push_back(operation);
+      operation->stall_meter.Start(NowNs());
       StartStages(operation);
     }
     return !fresh.empty();
@@ -177,6 +193,7 @@ class ProgressThread::Loop {
   }
 
   void FailAll() {
+    NoteProgress();  // the wait that failed counts
     std::deque<std::shared_ptr<Operation>> left(operations_.begin(),
                                                 operations_.end());
     {

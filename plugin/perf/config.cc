@@ -173,6 +173,21 @@ std::vector<Flag> MakeFlags() {
          config->output = Output::kJsonLines;
          return Status();
        }},
+      {"stall", "MS",
+       [](Config* config, const std::string& value) {
+         char* end = nullptr;
+         const long ms = strtol(value.c_str(), &end, 10);
+         if (value.empty() || *end != '\0' || ms < 1 || ms > 3'600'000) {
+           return BadValue("stall", value, "1 to 3600000 milliseconds");
+         }
+         config->driver.stall_threshold_ms = ms;
+         return Status();
+       }},
+      {"rails", "",
+       [](Config* config, const std::string&) {
+         config->rails = true;
+         return Status();
+       }},
       {"verbose", "",
        [](Config* config, const std::string&) {
          config->verbose = true;

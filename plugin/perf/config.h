@@ -38,6 +38,7 @@ struct Config {
   int round_trips = 100;  // per iteration of the latency pattern
   Verify verify = Verify::kAll;
   Output output = Output::kTable;
+  bool rails = false;  // table: rates of each interface too
   bool verbose = false;
   int64_t timeout_ms = 60'000;
   driver::CommunicatorOptions driver;

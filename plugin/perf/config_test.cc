@@ -119,6 +119,7 @@ TEST(ConfigTest, MistakesAreNamedWithTheRemedy) {
            Case{{"--pattern=foo"}, "choose alltoall alltoallv"},
            Case{{"--bytes=1X"}, "\"1X\" is no size"},
            Case{{"--bytes=1:2"}, "BEGIN:END:FACTOR"},
+           Case{{"--stall=0"}, "--stall=0: 1 to 3600000 milliseconds"},
            Case{{"--timeout=-1"}, "seconds above 0"},
            Case{{"extra"}, "\"extra\" belongs to no flag"},
            Case{{"--rank=0"}, "--rank needs --ranks"},
@@ -164,7 +165,7 @@ TEST(ConfigTest, HelpNamesEveryFlagAndExitStatus) {
         "--channels",     "--chunk",         "--depth",  "--ll-threshold",
         "--user-buffers", "--null-pointers", "--verify", "--output",
         "--verbose",      "--timeout",       "--device", "--skew",
-        "--json",         "Exit status"}) {
+        "--json",         "--rails",         "--stall ", "Exit status"}) {
     EXPECT_THAT(help, HasSubstr(flag));
   }
   EXPECT_TRUE(Parse({"--help"})->help);

@@ -68,6 +68,8 @@ Output
                       one object per line: each iteration as it ends, then the
                       document
   --json              the same as --output jsonl
+  --rails             table: also what each network interface carried
+  --stall MS          from when on standing still counts as a stall (100)
   -v, --verbose       the plugin's log on standard error
   --timeout SECONDS   for connecting and for each iteration (60)
 
@@ -80,6 +82,12 @@ What the columns mean
             10^9 bytes that went to other ranks. "copies" is the part for
             copies that a GPU would do; --user-buffers avoids them. NCCL's
             progress thread polls without sleeping, and so does this.
+  stall     the longest that a rank with a transfer running saw nothing complete
+            and nothing move.
+  rails     bytes on the interfaces that ITHACA_RAILS or NCCL_SOCKET_IFNAME
+            name, else on all that moved any, over the time of the whole
+            operation. As the interface counts them: with headers, and others'
+            traffic.
 
 Environment: passed on to the plugin (NCCL_*, ITHACA_*).
 Exit status: 0 all bytes right, 1 a transfer failed or a byte was wrong,

@@ -13,6 +13,8 @@
 #include <vector>
 
 #include "plugin/core/status.h"
+#include "plugin/driver/stall_meter.h"
+#include "plugin/perf/rails.h"
 
 namespace ithaca::perf {
 
@@ -28,9 +30,18 @@ struct Sample {
   uint64_t wire_bytes = 0;
   uint64_t messages = 0;
   uint64_t checked_bytes = 0;  // compared with what they must be
+  driver::Stalls stalls;
+  std::string network;  // ranks that name the same one see the same interfaces
+  std::vector<RailBytes> rails;
 
   std::string Encode() const;
   static StatusOr<Sample> Decode(const std::string& text);
+};
+
+// One interface of one network namespace.
+struct RailTraffic {
+  std::vector<int> ranks;  // that share it
+  RailBytes moved;
 };
 
 // All ranks, one iteration. Sums but for the times.
@@ -47,6 +58,9 @@ struct Iteration {
   uint64_t wire_bytes = 0;
   uint64_t messages = 0;
   uint64_t checked_bytes = 0;
+  driver::Stalls stalls;  // of the rank that stood still longest
+  int stalled_rank = 0;   // that one
+  std::vector<RailTraffic> rails;
 };
 
 // REQUIRES: at least one rank.
@@ -75,7 +89,17 @@ struct Summary {
   uint64_t wire_bytes = 0;
   uint64_t messages = 0;
   uint64_t checked_bytes = 0;  // warm-ups included
+  // The longest of any rank and iteration; sum and number over the iterations
+  // of the rank that stood still longest in each.
+  driver::Stalls stalls;
+  std::vector<RailTraffic> rails;  // all measured iterations
+  double wall_sum_ns = 0;          // of all measured iterations
 };
+
+// 10^6 bits per second. REQUIRES: ns > 0.
+inline double MegabitsPerSecond(uint64_t bytes, double ns) {
+  return static_cast<double>(bytes) * 8e3 / ns;
+}
 
 // `trips`: how many of what is timed an iteration holds, in sequence; times are
 // divided by it. REQUIRES: at least one measured iteration, all of equally many

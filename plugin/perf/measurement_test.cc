@@ -24,6 +24,9 @@ Sample Made() {
   s.wire_bytes = 9;
   s.messages = 10;
   s.checked_bytes = 11;
+  s.stalls = {12, 13, 14};
+  s.network = "a network";
+  s.rails = {{"eth0", 15, 16}, {"eth1", 17, 18}};
   return s;
 }
 
@@ -42,6 +45,11 @@ TEST(SampleTest, SurvivesTheTrip) {
   EXPECT_EQ(back->Encode(), s.Encode());
   EXPECT_EQ(back->payload_bytes, s.payload_bytes);
   EXPECT_EQ(back->clock, "a clock");
+  EXPECT_EQ(back->stalls.count, 14);
+  ASSERT_EQ(back->rails.size(), 2u);
+  EXPECT_EQ(back->rails[1].name, "eth1");
+  EXPECT_EQ(back->rails[1].sent, 17u);
+  EXPECT_EQ(back->rails[1].received, 18u);
 }
 
 TEST(SampleTest, NonsenseIsRefused) {
@@ -101,6 +109,33 @@ TEST(IterationTest, AddsUpTheRanks) {
   EXPECT_EQ(i.checked_bytes, 22u);
 }
 
+TEST(IterationTest, TellsWhoStoodStillLongest) {
+  Sample a = Made(), b = Made();
+  a.stalls = {50, 40, 1};
+  b.stalls = {60, 0, 0};
+  const Iteration i = Combine({a, b, a}, true);
+  EXPECT_EQ(i.stalled_rank, 1);
+  EXPECT_EQ(i.stalls.longest_ns, 60);
+  EXPECT_EQ(i.stalls.total_ns, 0);
+}
+
+TEST(IterationTest, InterfacesCountOncePerNetwork) {
+  Sample a = Made(), b = Made(), c = Made();
+  b.network = "another";
+  c.rails[0].sent = 99;  // read a moment later than a's
+  const Iteration i = Combine({a, b, c}, true);
+  ASSERT_EQ(i.rails.size(), 4u);
+  EXPECT_THAT(i.rails[0].ranks, ElementsAre(0, 2));
+  EXPECT_EQ(i.rails[0].moved.name, "eth0");
+  EXPECT_EQ(i.rails[0].moved.sent, 15u);
+  EXPECT_THAT(i.rails[2].ranks, ElementsAre(1));
+  const Summary s = Summarize({i, i}, 1);
+  ASSERT_EQ(s.rails.size(), 4u);
+  EXPECT_EQ(s.rails[0].moved.received, 32u);
+  EXPECT_EQ(s.wall_sum_ns, 24);
+  EXPECT_DOUBLE_EQ(MegabitsPerSecond(32, s.wall_sum_ns), 32 * 8e3 / 24);
+}
+
 Iteration Timed(std::vector<int64_t> rank_ns, uint64_t payload_bytes) {
   Iteration i;
   i.rank_ns = std::move(rank_ns);
@@ -118,6 +153,9 @@ TEST(SummaryTest, TakesTheSlowestRankOfEachIteration) {
   all[0].cpu_ns = 1'000'000;
   all[1].cpu_ns = 900;
   all[2].copy_ns = 90;
+  all[0].stalls = {900, 900, 1};
+  all[1].stalls = {7, 7, 1};
+  all[3].stalls = {8, 9, 2};
   const Summary s = Summarize(all, 1);
   EXPECT_EQ(s.ranks, 2);
   EXPECT_EQ(s.iterations, 3);
@@ -130,6 +168,9 @@ TEST(SummaryTest, TakesTheSlowestRankOfEachIteration) {
   EXPECT_DOUBLE_EQ(s.gigabytes_per_second, 5.0);
   EXPECT_DOUBLE_EQ(s.cpu_seconds_per_gigabyte, 0.1);
   EXPECT_DOUBLE_EQ(s.copy_seconds_per_gigabyte, 0.01);
+  EXPECT_EQ(s.stalls.longest_ns, 8);
+  EXPECT_EQ(s.stalls.total_ns, 16);
+  EXPECT_EQ(s.stalls.count, 3);
   EXPECT_EQ(s.checked_bytes, 4u);  // also of the warm-up
 }
 

@@ -1,9 +1,5 @@
 #include "plugin/perf/reading.h"
 
-#include <unistd.h>
-
-#include <fstream>
-
 #include "plugin/core/clock.h"
 
 namespace ithaca::perf {
@@ -11,12 +7,6 @@ namespace {
 
 int64_t ToNs(const timeval& t) {
   return t.tv_sec * kNsPerSecond + t.tv_usec * int64_t{1000};
-}
-
-std::string LinkTarget(const char* path) {
-  char target[128];
-  const ssize_t n = readlink(path, target, sizeof(target));
-  return std::string(target, n > 0 ? n : 0);
 }
 
 }  // namespace
@@ -49,12 +39,6 @@ Sample Difference(const Reading& a, const Reading& b) {
   s.wire_bytes = b.counters.wire_bytes_sent - a.counters.wire_bytes_sent;
   s.messages = b.counters.messages_sent - a.counters.messages_sent;
   return s;
-}
-
-std::string ClockId() {
-  std::string boot;
-  std::ifstream("/proc/sys/kernel/random/boot_id") >> boot;
-  return boot + " " + LinkTarget("/proc/self/ns/time");
 }
 
 }  // namespace ithaca::perf

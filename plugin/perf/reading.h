@@ -8,7 +8,6 @@
 #include <sys/resource.h>
 
 #include <cstdint>
-#include <string>
 
 #include "plugin/driver/driver.h"
 #include "plugin/perf/measurement.h"
@@ -27,10 +26,6 @@ struct Reading {
 
 // What happened from `a` to `b`.
 Sample Difference(const Reading& a, const Reading& b);
-
-// Equal for processes whose MonotonicClock shows the same time: one boot of one
-// machine, one time namespace.
-std::string ClockId();
 
 }  // namespace ithaca::perf
 

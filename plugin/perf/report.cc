@@ -19,6 +19,39 @@ const char* VerifyName(Verify verify) {
 
 }  // namespace
 
+using nlohmann::ordered_json;
+
+namespace {
+
+ordered_json RailsToJson(const std::vector<RailTraffic>& rails, double ns) {
+  ordered_json list = ordered_json::array();
+  for (const RailTraffic& rail : rails) {
+    list.push_back(
+        {{"ranks", rail.ranks},
+         {"interface", rail.moved.name},
+         {"sent_bytes", rail.moved.sent},
+         {"received_bytes", rail.moved.received},
+         {"sent_mbps", ns > 0 ? MegabitsPerSecond(rail.moved.sent, ns) : 0},
+         {"received_mbps",
+          ns > 0 ? MegabitsPerSecond(rail.moved.received, ns) : 0}});
+  }
+  return list;
+}
+
+// "0", "0-3", "0,2".
+std::string FormatRankList(const std::vector<int>& ranks) {
+  const int first = ranks.front(), last = ranks.back();
+  if (ranks.size() > 1 && last - first + 1 == static_cast<int>(ranks.size())) {
+    return std::to_string(first) + "-" + std::to_string(last);
+  }
+  std::string text;
+  for (int rank : ranks)
+    text += (text.empty() ? "" : ",") + std::to_string(rank);
+  return text;
+}
+
+}  // namespace
+
 std::string FormatTime(double ns) {
   char text[32];
   if (ns < 1e6) {
@@ -60,7 +93,7 @@ void Report::Begin(const Setup& setup) {
                  {"user_buffers", o.user_buffers},
                  {"verify", VerifyName(config_.verify)},
                  {"connect_ms", setup.connect_ms}}},
-               {"results", nlohmann::ordered_json::array()}};
+               {"results", ordered_json::array()}};
 }
 
 void Report::BeginTable(const Setup& setup) {
@@ -75,9 +108,10 @@ void Report::BeginTable(const Setup& setup) {
           FormatBytes(o.chunk_bytes).c_str(),
           o.user_buffers ? "users'" : "staging", setup.connect_ms);
   const char* what = config_.counts_file.empty() ? "bytes" : "total";
-  fprintf(out_, "%10s %10s %10s %10s %9s %9s %9s %9s  %s\n", what,
+  fprintf(out_, "%10s %10s %10s %10s %9s %9s %9s %9s %9s  %s\n", what,
           config_.pattern == Pattern::kLatency ? "half trip" : "time", "min",
-          "max", "GB/s/rank", "CPU s/GB", "copies", "messages", "checked");
+          "max", "GB/s/rank", "CPU s/GB", "copies", "messages", "stall",
+          "checked");
   fflush(out_);
 }
 
@@ -85,7 +119,7 @@ void Report::AddIteration(size_t bytes, int index, const Iteration& i) {
   if (config_.output != Output::kJsonLines) return;
   std::vector<double> rank_us;
   for (int64_t ns : i.rank_ns) rank_us.push_back(static_cast<double>(ns) / 1e3);
-  const nlohmann::ordered_json line = {
+  const ordered_json line = {
       {"event", "iteration"},
       {"bytes", bytes},
       {"iteration", index},
@@ -94,6 +128,10 @@ void Report::AddIteration(size_t bytes, int index, const Iteration& i) {
       {"payload_bytes", i.payload_bytes},
       {"wire_bytes", i.wire_bytes},
       {"cpu_us", static_cast<double>(i.cpu_ns) / 1e3},
+      {"longest_stall_us", static_cast<double>(i.stalls.longest_ns) / 1e3},
+      {"stalled_us", static_cast<double>(i.stalls.total_ns) / 1e3},
+      {"stalled_rank", i.stalled_rank},
+      {"rails", RailsToJson(i.rails, static_cast<double>(i.wall_ns))},
       {"checked_bytes", i.checked_bytes}};
   fprintf(out_, "%s\n", line.dump().c_str());
   fflush(out_);
@@ -115,15 +153,18 @@ void Report::Add(size_t bytes, const Summary& s) {
        {"wall_min_us", s.wall_ns.min / 1e3},
        {"wall_max_us", s.wall_ns.max / 1e3},
        {"gigabytes_per_second_per_rank",
-        latency ? nlohmann::ordered_json()
-                : nlohmann::ordered_json(s.gigabytes_per_second)},
+        latency ? ordered_json() : ordered_json(s.gigabytes_per_second)},
        {"cpu_seconds_per_gigabyte", s.cpu_seconds_per_gigabyte},
        {"system_seconds_per_gigabyte", s.system_seconds_per_gigabyte},
        {"copy_seconds_per_gigabyte", s.copy_seconds_per_gigabyte},
        {"payload_bytes", s.payload_bytes},
        {"wire_bytes", s.wire_bytes},
        {"messages", s.messages},
-       {"checked_bytes", s.checked_bytes}});
+       {"checked_bytes", s.checked_bytes},
+       {"longest_stall_us", static_cast<double>(s.stalls.longest_ns) / 1e3},
+       {"stalls", s.stalls.count},
+       {"stalled_us", static_cast<double>(s.stalls.total_ns) / 1e3},
+       {"rails", RailsToJson(s.rails, s.wall_sum_ns)}});
 }
 
 void Report::AddRow(size_t bytes, const Summary& s) {
@@ -138,7 +179,7 @@ void Report::AddRow(size_t bytes, const Summary& s) {
       s.checked_bytes == 0 && config_.verify == Verify::kNone
           ? "not checked"
           : FormatBytes(s.checked_bytes);
-  fprintf(out_, "%10s %10s %10s %10s %9s %9s %9s %9llu  %s\n",
+  fprintf(out_, "%10s %10s %10s %10s %9s %9s %9s %9llu %9s  %s\n",
           FormatBytes(bytes).c_str(), FormatTime(s.slowest_ns.median).c_str(),
           FormatTime(s.slowest_ns.min).c_str(),
           FormatTime(s.slowest_ns.max).c_str(),
@@ -146,8 +187,19 @@ void Report::AddRow(size_t bytes, const Summary& s) {
           figure(s.cpu_seconds_per_gigabyte).c_str(),
           figure(s.copy_seconds_per_gigabyte).c_str(),
           static_cast<unsigned long long>(s.messages / s.iterations),
+          FormatTime(static_cast<double>(s.stalls.longest_ns)).c_str(),
           checked.c_str());
+  if (config_.rails) AddRailRows(s);
   fflush(out_);
+}
+
+void Report::AddRailRows(const Summary& s) {
+  for (const RailTraffic& rail : s.rails) {
+    fprintf(out_, "%10s %-10s rank %-6s sent %8.0f Mbit/s, received %8.0f\n",
+            "", rail.moved.name.c_str(), FormatRankList(rail.ranks).c_str(),
+            MegabitsPerSecond(rail.moved.sent, s.wall_sum_ns),
+            MegabitsPerSecond(rail.moved.received, s.wall_sum_ns));
+  }
 }
 
 void Report::End() {

@@ -41,6 +41,7 @@ class Report {
  private:
   void BeginTable(const Setup& setup);
   void AddRow(size_t bytes, const Summary& summary);
+  void AddRailRows(const Summary& summary);
 
   const Config& config_;
   FILE* const out_;

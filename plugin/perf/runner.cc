@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <utility>
 
 #include "plugin/core/clock.h"
 #include "plugin/driver/pattern.h"
+#include "plugin/perf/host_id.h"
 #include "plugin/perf/reading.h"
 
 namespace ithaca::perf {
@@ -27,7 +29,11 @@ std::string BesideThisProgram(const char* file) {
 }  // namespace
 
 Runner::Runner(const Config& config)
-    : config_(config), log_(config.verbose), clock_id_(ClockId()) {}
+    : config_(config),
+      log_(config.verbose),
+      clock_id_(ClockId()),
+      network_id_(NetworkId()),
+      rail_choice_(getenv("ITHACA_RAILS"), getenv("NCCL_SOCKET_IFNAME")) {}
 
 Status Runner::Run() {
   if (!config_.counts_file.empty()) {
@@ -213,17 +219,25 @@ StatusOr<Sample> Runner::RunIteration(uint64_t number, bool checked,
     driver::FillPattern(buffers->recv(Partner()), bytes,
                         driver::PatternKey(number, Partner(), config_.rank));
   }
+  const std::vector<RailBytes> rails_before = ReadRails();
   ITHACA_RETURN_IF_ERROR(bootstrap_->Barrier());
   const Reading before = Reading::Before(*comm_);
+  driver::Stalls stalls;
   if (!latency || Partner() >= 0) {
     auto transfer = Start(bytes, *buffers);
     if (!transfer.ok()) return transfer.status();
     ITHACA_RETURN_IF_ERROR(transfer->Wait(
         config_.timeout_ms, [this] { return bootstrap_->CheckPeers(); }));
+    stalls = transfer->stalls();
   }
   const Reading after = Reading::After(*comm_);
   Sample sample = Difference(before, after);
   sample.clock = clock_id_;
+  sample.stalls = stalls;
+  // Until all are done, somebody's bytes may still come and go here.
+  ITHACA_RETURN_IF_ERROR(bootstrap_->Barrier());
+  sample.network = network_id_;
+  sample.rails = rail_choice_.Of(MovedBetween(rails_before, ReadRails()));
   if (checked) {
     ITHACA_RETURN_IF_ERROR(
         CheckIteration(number, *buffers, &sample.checked_bytes));

@@ -15,6 +15,7 @@
 #include "plugin/perf/config.h"
 #include "plugin/perf/counts.h"
 #include "plugin/perf/measurement.h"
+#include "plugin/perf/rails.h"
 #include "plugin/perf/report.h"
 
 namespace ithaca::perf {
@@ -54,6 +55,8 @@ class Runner {
   const Config& config_;
   StderrLogSink log_;
   const std::string clock_id_;
+  const std::string network_id_;
+  const RailChoice rail_choice_;
   Counts counts_;  // empty without a file
   std::unique_ptr<driver::Bootstrap> bootstrap_;
   std::shared_ptr<driver::NetPlugin> plugin_;
