@@ -1,6 +1,7 @@
 // The newest net ABI on top of the engine: arguments checked, errors converted.
 #include "plugin/abi/net_v12.h"
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <mutex>
@@ -109,7 +110,7 @@ Result GetProperties(int dev, abi::NetPropertiesV12* props) {
   props->speed =
       device->speed_mbps > 0 ? device->speed_mbps : kDefaultSpeedMbps;
   props->maxComms = kMaxComms;
-  props->maxRecvs = 1;
+  props->maxRecvs = kMaxGroup;
   props->vProps.ndevs = 1;
   props->vProps.devs[0] = dev;
   props->maxP2pBytes = kMaxP2pBytes;
@@ -240,6 +241,7 @@ Result Isend(void* send_comm, void* data, size_t size, int tag, void*, void*,
   if (object == nullptr || object->send == nullptr)
     return Misuse("isend: not a send communicator");
   if (size > kMaxP2pBytes) return Misuse("isend: more than maxP2pBytes");
+  if (data == nullptr && size > 0) return Misuse("isend: no data");
   const Lock lock(object->engine->mutex());
   return Store(object->engine.get(),
                object->send->connection()->Send(data, size, tag), request);
@@ -252,10 +254,11 @@ Result Irecv(void* recv_comm, int n, void** data, size_t* sizes, int* tags,
   auto* const object = static_cast<Object*>(recv_comm);
   if (object == nullptr || object->recv == nullptr)
     return Misuse("irecv: not a receive communicator");
-  if (n != 1) return Misuse("irecv: more buffers than maxRecvs");
+  if (n < 1 || n > kMaxGroup)
+    return Misuse("irecv: no buffer, or more than maxRecvs");
   const Lock lock(object->engine->mutex());
   return Store(object->engine.get(),
-               object->recv->connection()->Receive(data[0], sizes[0], tags[0]),
+               object->recv->connection()->Receive(n, data, sizes, tags),
                request);
 }
 
@@ -271,16 +274,17 @@ Result Test(void* request, int* done, int* sizes) {
   Connection* const connection = static_cast<Request*>(request)->connection;
   Engine* const engine = static_cast<Engine*>(connection->owner());
   const Lock lock(engine->mutex());
-  uint64_t bytes = 0;
-  auto result = connection->Test(static_cast<Request*>(request), &bytes);
+  const int count = static_cast<Request*>(request)->count;
+  uint64_t bytes[kMaxGroup];
+  auto result = connection->Test(static_cast<Request*>(request), bytes);
   if (result.ok() && !*result) {
     engine->Progress();
-    result = connection->Test(static_cast<Request*>(request), &bytes);
+    result = connection->Test(static_cast<Request*>(request), bytes);
   }
   if (!result.ok()) return ToResult(result.status());
   if (!*result) return Result::kSuccess;
   *done = 1;
-  if (sizes != nullptr) sizes[0] = bytes;
+  if (sizes != nullptr) std::copy_n(bytes, count, sizes);
   return Result::kSuccess;
 }
 

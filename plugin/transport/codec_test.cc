@@ -188,6 +188,19 @@ TEST(Frame, RoundTrip) {
   EXPECT_EQ(got.size, frame.size);
 }
 
+TEST(Frame, AnAckNamesItsMessages) {
+  const uint32_t seqs[] = {7, ~0u, 1u << 31, 3, 0x12345678, 9};
+  for (int count = 0; count <= kAcksPerFrame; ++count) {
+    uint8_t bytes[kFrameBytes];
+    EncodeFrame(MakeAck(seqs, count), bytes);
+    Frame got;
+    ASSERT_TRUE(DecodeFrame(bytes, &got).ok());
+    uint32_t read[kAcksPerFrame];
+    ASSERT_EQ(ReadAck(got, read), count);
+    for (int i = 0; i < count; ++i) EXPECT_EQ(read[i], seqs[i]);
+  }
+}
+
 TEST(Frame, ImpossibleFramesAreRefused) {
   const Frame bad[] = {
       {static_cast<FrameType>(0)},
@@ -203,6 +216,7 @@ TEST(Frame, ImpossibleFramesAreRefused) {
        kMaxFragmentBytes + 1},
       {FrameType::kData, 0, 0, 0, 0, 0, 0},
       {FrameType::kAck, 0, 1},
+      {FrameType::kAck, kAcksPerFrame + 1},
   };
   for (const Frame& frame : bad) {
     uint8_t bytes[kFrameBytes];

@@ -117,11 +117,23 @@ size_t RandomSize(std::mt19937* random) {
   }
 }
 
+// A receive of one buffer, or of a group.
 struct Receive {
-  Request* request;
-  std::vector<char> buffer;
-  size_t size;
-  int tag;
+  Request* request = nullptr;
+  std::vector<std::vector<char>> buffers;
+  std::vector<void*> data;
+  std::vector<size_t> sizes;
+  std::vector<int> tags;
+
+  void AddBuffer(size_t size, int tag) {
+    buffers.emplace_back(size + 16, '\x5a');
+    data.push_back(buffers.back().data());
+    sizes.push_back(size);
+    tags.push_back(tag);
+  }
+  int CountTag(int tag) const {
+    return std::count(tags.begin(), tags.end(), tag);
+  }
 };
 
 // Sends `count` random messages under a few tags while lanes (all but one)
@@ -157,20 +169,21 @@ void RunTraffic(int lanes, int deaths, int count, uint64_t window,
       }
     }
     if (random() % 3 == 0) {
-      const int tag = random() % 3;
-      if (to_post[tag] > 0) {
-        auto receive = std::make_unique<Receive>();
-        receive->size = 8 * kFragment + random() % 100;
-        receive->buffer.assign(receive->size + 16, '\x5a');
-        receive->tag = tag;
+      auto receive = std::make_unique<Receive>();
+      for (int n = random() % 2 ? 1 : 1 + random() % kMaxGroup; n > 0; --n) {
+        const int tag = random() % 3;
+        if (to_post[tag] > receive->CountTag(tag))
+          receive->AddBuffer(8 * kFragment + random() % 100, tag);
+      }
+      if (!receive->data.empty()) {
         auto request =
-            pair.receiver->Receive(receive->buffer.data(), receive->size, tag);
+            pair.receiver->Receive(receive->data.size(), receive->data.data(),
+                                   receive->sizes.data(), receive->tags.data());
         ASSERT_TRUE(request.ok()) << request.status().ToString();
-        if (*request != nullptr) {
-          --to_post[tag];
-          receive->request = *request;
-          receives.push_back(std::move(receive));
-        }
+        ASSERT_NE(*request, nullptr);
+        for (int tag : receive->tags) --to_post[tag];
+        receive->request = *request;
+        receives.push_back(std::move(receive));
       }
     }
     pair.Step();
@@ -193,37 +206,41 @@ void RunTraffic(int lanes, int deaths, int count, uint64_t window,
       }
     }
     for (size_t i = 0; i < receives.size();) {
-      uint64_t bytes = 0;
-      auto done = pair.receiver->Test(receives[i]->request, &bytes);
+      uint64_t bytes[kMaxGroup] = {};
+      auto done = pair.receiver->Test(receives[i]->request, bytes);
       ASSERT_TRUE(done.ok()) << done.status().ToString();
       if (!*done) {
         ++i;
         continue;
       }
-      // Equal tags match in post order, so the oldest posted of a tag takes
-      // the oldest sent; completion may come in any order.
-      size_t nth = 0;
-      for (size_t j = 0; j < i; ++j)
-        nth += receives[j]->tag == receives[i]->tag;
-      auto& queue = expected[receives[i]->tag];
-      ASSERT_LT(nth, queue.size());
-      const auto& want = sent[queue[nth]].second;
-      queue.erase(queue.begin() + nth);
-      ASSERT_EQ(bytes, want.size());
       Receive& receive = *receives[i];
-      ASSERT_TRUE(std::equal(want.begin(), want.end(), receive.buffer.begin()));
-      for (size_t j = bytes; j < receive.buffer.size(); ++j)
-        ASSERT_EQ(receive.buffer[j], '\x5a') << "byte " << j;
-      std::fill(receive.buffer.begin(), receive.buffer.end(), '\x33');
+      for (size_t k = 0; k < receive.tags.size(); ++k) {
+        // Equal tags match in post order, so the oldest posted of a tag takes
+        // the oldest sent; completion may come in any order.
+        size_t nth = 0;
+        for (size_t j = 0; j < i; ++j)
+          nth += receives[j]->CountTag(receive.tags[k]);
+        auto& queue = expected[receive.tags[k]];
+        ASSERT_LT(nth, queue.size());
+        const auto& want = sent[queue[nth]].second;
+        queue.erase(queue.begin() + nth);
+        ASSERT_EQ(bytes[k], want.size());
+        auto& buffer = receive.buffers[k];
+        ASSERT_TRUE(std::equal(want.begin(), want.end(), buffer.begin()));
+        for (size_t j = want.size(); j < buffer.size(); ++j)
+          ASSERT_EQ(buffer[j], '\x5a') << "byte " << j;
+        std::fill(buffer.begin(), buffer.end(), '\x33');
+        ++completed;
+      }
       finished.push_back(std::move(receives[i]));
       receives.erase(receives.begin() + i);
-      ++completed;
     }
   }
   while (pair.Step()) {
   }
   for (const auto& receive : finished)
-    for (char c : receive->buffer) ASSERT_EQ(c, '\x33') << "late byte";
+    for (const auto& buffer : receive->buffers)
+      for (char c : buffer) ASSERT_EQ(c, '\x33') << "late byte";
   EXPECT_EQ(pair.broker.outstanding(0), 0);
   EXPECT_EQ(pair.broker.outstanding(1), 0);
   EXPECT_EQ(pair.owner.failed, 0);
@@ -533,6 +550,69 @@ TEST_F(TwoLanesTest, AMessageIsEitherGrantedOrEager) {
   EXPECT_FALSE(Done(request));
 }
 
+// Message numbers: one slot's next message comes once the one before it is
+// acknowledged, and a late copy of that one is acknowledged again.
+TEST_F(TwoLanesTest, TellsLateCopiesFromNewMessages) {
+  const Frame first = Make(FrameType::kEager, 3, 0, /*offset=*/0);
+  const Frame second = Make(FrameType::kEager, 3 + kMessageWindow, 0, 1);
+  EXPECT_EQ(pair_.receiver->OnFrame(lanes_[0], second).code(), Code::kDataLoss);
+  ASSERT_TRUE(pair_.receiver->OnFrame(lanes_[0], first).ok());
+  EXPECT_TRUE(Done(Receive()));
+  ASSERT_TRUE(pair_.receiver->OnFrame(lanes_[1], first).ok());
+  pair_.owner.Flush();
+  const auto& sent = lanes_[0]->sent;
+  ASSERT_EQ(sent.size(), 1);
+  uint32_t acked[kAcksPerFrame];
+  ASSERT_EQ(ReadAck(sent[0], acked), 2);
+  EXPECT_EQ(acked[0], 3);
+  EXPECT_EQ(acked[1], 3);
+  Request* const request = Receive();
+  ASSERT_TRUE(pair_.receiver->OnFrame(lanes_[0], second).ok());
+  EXPECT_TRUE(Done(request));
+}
+
+// A message overtakes others of its tag on the way, not in the order in which
+// they match.
+TEST_F(TwoLanesTest, MatchesAsSentHoweverAnnouncementsArrive) {
+  char in[3] = {'0', '1', '2'};
+  void* data[] = {&in[0], &in[1], &in[2]};
+  const size_t sizes[] = {1, 1, 1};
+  const int tags[] = {1, 1, 1};
+  Request* const request = *pair_.receiver->Receive(3, data, sizes, tags);
+  for (uint32_t seq : {2, 1, 0}) {
+    const Frame frame = Make(FrameType::kEager, seq, 1, seq);
+    *Head(seq % 2, frame) = 'a' + seq;
+    ASSERT_TRUE(pair_.receiver->OnFrame(lanes_[seq % 2], frame).ok());
+  }
+  uint64_t bytes[kMaxGroup];
+  ASSERT_TRUE(*pair_.receiver->Test(request, bytes));
+  EXPECT_EQ(std::string(in, 3), "abc");
+}
+
+TEST_F(TwoLanesTest, TwoMessagesDoNotClaimOnePlace) {
+  ASSERT_TRUE(
+      pair_.receiver->OnFrame(lanes_[0], Make(FrameType::kEager, 0, 0, 1))
+          .ok());
+  for (const uint64_t order :
+       {uint64_t{1}, uint64_t{kMessageWindow}, ~uint64_t{0}})
+    EXPECT_EQ(
+        pair_.receiver->OnFrame(lanes_[0], Make(FrameType::kEager, 1, 0, order))
+            .code(),
+        Code::kDataLoss)
+        << order;
+}
+
+TEST_F(TwoLanesTest, AcksOfWhatWasNeverSentAreRefused) {
+  ASSERT_NE(*pair_.sender->Send(nullptr, 0, 1), nullptr);
+  for (const uint32_t seq : {1u, kMessageWindow, 5u, 1u << 30}) {
+    EXPECT_EQ(pair_.sender->OnFrame(send_lanes_[0], MakeAck(&seq, 1)).code(),
+              Code::kDataLoss)
+        << seq;
+  }
+  const uint32_t late = 0u - kMessageWindow;
+  EXPECT_TRUE(pair_.sender->OnFrame(send_lanes_[0], MakeAck(&late, 1)).ok());
+}
+
 // Frames of a hostile peer: the connection fails or shrugs, and memory around
 // the posted buffer stays untouched.
 TEST_F(ConnectionTest, SurvivesRandomFrames) {
@@ -553,6 +633,8 @@ TEST_F(ConnectionTest, SurvivesRandomFrames) {
       frame.tag = random_() % 2;
       frame.offset = random_() % 3 * kFragment + (random_() % 4 == 0);
       frame.size = random_() % 2 ? kFragment : random_() % (4 * kFragment);
+      if (frame.type == FrameType::kEager || frame.type == FrameType::kAnnounce)
+        frame.offset = frame.seq + (random_() % 4 == 0);
       if (frame.type == FrameType::kEager || frame.type == FrameType::kData)
         frame.payload_bytes = frame.size;
       EncodeFrame(frame, wire);

@@ -369,51 +369,6 @@ TEST_P(Data, FromOneContextToAnother) {
   EXPECT_EQ(net().Finalize(sender), Result::kSuccess);
 }
 
-TEST_P(Data, GroupedReceivesUnderOneRequest) {
-  abi::NetPropertiesV12 props{};
-  ASSERT_EQ(net().GetProperties(0, &props), Result::kSuccess);
-  if (props.maxRecvs < 2) GTEST_SKIP() << "the plugin groups no receives";
-  char in[2][16] = {};
-  void* data[2] = {in[0], in[1]};
-  size_t sizes[2] = {16, 16};
-  int tags[2] = {4, 4};  // the same tag: post order
-  void* mhandles[2] = {nullptr, nullptr};
-  void* request = Poison();
-  ASSERT_EQ(net().Irecv(link_.recv, 2, data, sizes, tags, mhandles, nullptr,
-                        &request),
-            Result::kSuccess);
-  ASSERT_NE(request, nullptr);
-  Wait({Send(link_.send, "first", 5, 4, nullptr),
-        Send(link_.send, "second!", 7, 4, nullptr)});
-  int got[3] = {-1, -1, -7};
-  PollUntil("group done", [&] {
-    int done = 0;
-    EXPECT_EQ(net().Test(request, &done, got), Result::kSuccess);
-    return done == 1;
-  });
-  EXPECT_EQ(got[0], 5);
-  EXPECT_EQ(got[1], 7);
-  EXPECT_EQ(got[2], -7);
-  EXPECT_STREQ(in[0], "first");
-  EXPECT_STREQ(in[1], "second!");
-}
-
-TEST_P(Data, TooManyGroupedReceivesAreRefused) {
-  char in[9] = {};
-  void* data[9];
-  size_t sizes[9];
-  int tags[9] = {};
-  void* mhandles[9] = {};
-  for (int i = 0; i < 9; ++i) {
-    data[i] = &in[i];
-    sizes[i] = 1;
-  }
-  void* request = Poison();
-  EXPECT_TRUE(IsError(net().Irecv(link_.recv, 9, data, sizes, tags, mhandles,
-                                  nullptr, &request)));
-  EXPECT_EQ(request, nullptr);
-}
-
 TEST_P(Data, RegistrationsOfNothingAreAnswered) {
   char byte = 0;
   for (void* data : {static_cast<void*>(nullptr), static_cast<void*>(&byte)}) {

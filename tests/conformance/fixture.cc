@@ -214,10 +214,23 @@ Transfer* Conformance::Send(void* comm, const void* data, size_t size, int tag,
 
 Transfer* Conformance::Recv(void* comm, void* data, size_t size, int tag,
                             void* mhandle) {
+  return Post(comm, 1, &data, &size, &tag, &mhandle);
+}
+
+Transfer* Conformance::RecvGroup(void* comm, std::vector<void*> data,
+                                 std::vector<size_t> sizes,
+                                 std::vector<int> tags) {
+  std::vector<void*> mhandles(data.size());
+  return Post(comm, data.size(), data.data(), sizes.data(), tags.data(),
+              mhandles.data());
+}
+
+Transfer* Conformance::Post(void* comm, int n, void** data, size_t* sizes,
+                            int* tags, void** mhandles) {
   void* request = nullptr;
   const bool accepted = PollUntil("irecv accepted", [&] {
     request = Poison();
-    const Result result = net_->Irecv(comm, 1, &data, &size, &tag, &mhandle,
+    const Result result = net_->Irecv(comm, n, data, sizes, tags, mhandles,
                                       /*phandles=*/nullptr, &request);
     EXPECT_EQ(result, Result::kSuccess);
     EXPECT_NE(request, Poison()) << "irecv left *request stale";
@@ -227,7 +240,7 @@ Transfer* Conformance::Recv(void* comm, void* data, size_t size, int tag,
     return false;
   });
   if (!accepted || request == nullptr) return nullptr;
-  return Track(request, 1);
+  return Track(request, n);
 }
 
 bool Conformance::PollTransfers() {

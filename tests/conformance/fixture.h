@@ -89,6 +89,11 @@ class Conformance : public ::testing::TestWithParam<int> {
   Transfer* Send(void* comm, const void* data, size_t size, int tag,
                  void* mhandle);
   Transfer* Recv(void* comm, void* data, size_t size, int tag, void* mhandle);
+  // The buffers of a group, under one request. No registrations.
+  Transfer* RecvGroup(void* comm, std::vector<void*> data,
+                      std::vector<size_t> sizes, std::vector<int> tags);
+  // Takes care of a request of so many buffers from now on.
+  Transfer* Track(void* request, size_t buffers);
   // Tests every transfer in flight once. True when all are done.
   bool PollTransfers();
   // Until these are done, without error.
@@ -102,7 +107,8 @@ class Conformance : public ::testing::TestWithParam<int> {
   void ExpectDelivers(const Link& link, size_t bytes, uint32_t seed);
 
  private:
-  Transfer* Track(void* request, size_t buffers);
+  Transfer* Post(void* comm, int n, void** data, size_t* sizes, int* tags,
+                 void** mhandles);
 
   std::unique_ptr<NetTable> net_;
   void* ctx_ = nullptr;

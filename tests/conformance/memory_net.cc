@@ -24,7 +24,8 @@ namespace {
 using abi::Result;
 
 constexpr uint64_t kMagic = 0x4D454D4E45543031;
-constexpr size_t kWindow = 64;
+constexpr size_t kWindow = 256;
+constexpr int kMaxRecvs = 8;
 
 struct Message {
   int tag;
@@ -32,12 +33,18 @@ struct Message {
 };
 
 struct Request {
-  bool posted = false;  // a receive that waits for its message
-  int tag = 0;
-  char* data = nullptr;
-  size_t capacity = 0;
-  size_t size = 0;
-  Result result = Result::kInProgress;
+  int waiting = 0;         // buffers of a receive without their message
+  std::vector<int> sizes;  // of the messages
+  Result result = Result::kSuccess;
+};
+
+// One buffer of a receive.
+struct Buffer {
+  Request* request;
+  size_t index;
+  int tag;
+  char* data;
+  size_t capacity;
 };
 
 // One connection; both ends refer to it.
@@ -45,7 +52,7 @@ struct Channel {
   bool send_closed = false;
   bool recv_closed = false;
   std::deque<Message> messages;
-  std::deque<Request*> posted;
+  std::deque<Buffer> posted;
 };
 
 struct Comm {
@@ -72,31 +79,33 @@ World& world() {
 
 std::atomic<abi::Logger> latest_logger{nullptr};
 
+void Fill(const Buffer& buffer, const std::vector<char>& bytes) {
+  Request* request = buffer.request;
+  --request->waiting;
+  request->sizes[buffer.index] = static_cast<int>(bytes.size());
+  if (bytes.size() > buffer.capacity) {
+    request->result = Result::kInvalidUsage;
+    if (abi::Logger logger = latest_logger)
+      logger(abi::DebugLevel::kWarn, abi::kSubsysNet, __FILE__, __LINE__,
+             "message of %zu bytes for a receive of %zu", bytes.size(),
+             buffer.capacity);
+  } else if (!bytes.empty()) {
+    std::memcpy(buffer.data, bytes.data(), bytes.size());
+  }
+}
+
 void Match(Channel* channel) {
   for (auto message = channel->messages.begin();
        message != channel->messages.end();) {
-    Request* found = nullptr;
-    for (Request* request : channel->posted)
-      if (found == nullptr && request->tag == message->tag) found = request;
-    if (found == nullptr) {
+    auto found = std::find_if(
+        channel->posted.begin(), channel->posted.end(),
+        [&](const Buffer& buffer) { return buffer.tag == message->tag; });
+    if (found == channel->posted.end()) {
       ++message;
       continue;
     }
-    channel->posted.erase(
-        std::find(channel->posted.begin(), channel->posted.end(), found));
-    found->posted = false;
-    found->size = message->bytes.size();
-    if (found->size > found->capacity) {
-      found->result = Result::kInvalidUsage;
-      if (abi::Logger logger = latest_logger)
-        logger(abi::DebugLevel::kWarn, abi::kSubsysNet, __FILE__, __LINE__,
-               "message of %zu bytes for a receive of %zu", found->size,
-               found->capacity);
-    } else {
-      if (found->size > 0)
-        std::memcpy(found->data, message->bytes.data(), found->size);
-      found->result = Result::kSuccess;
-    }
+    Fill(*found, message->bytes);
+    channel->posted.erase(found);
     message = channel->messages.erase(message);
   }
 }
@@ -119,7 +128,7 @@ Result GetProperties(int dev, abi::NetPropertiesV12* props) {
   props->ptrSupport = abi::kPtrHost;
   props->speed = 100000;
   props->maxComms = 1 << 20;
-  props->maxRecvs = 1;
+  props->maxRecvs = kMaxRecvs;
   props->vProps = {1, {dev}};
   props->maxP2pBytes = abi::kMaxNetBytes;
   props->maxCollBytes = abi::kMaxNetBytes;
@@ -190,8 +199,7 @@ Result Isend(void* send_comm, void* data, size_t size, int tag, void*, void*,
   const char* bytes = static_cast<const char*>(data);
   channel->messages.push_back({tag, std::vector<char>(bytes, bytes + size)});
   Request* request = NewRequest(comm);
-  request->size = size;
-  request->result = Result::kSuccess;
+  request->sizes = {static_cast<int>(size)};
   Match(channel);
   *out = request;
   return Result::kSuccess;
@@ -199,17 +207,17 @@ Result Isend(void* send_comm, void* data, size_t size, int tag, void*, void*,
 Result Irecv(void* recv_comm, int n, void** data, size_t* sizes, int* tags,
              void**, void**, void** out) {
   *out = nullptr;
-  if (n != 1) return Result::kInternalError;
+  if (n < 1 || n > kMaxRecvs) return Result::kInternalError;
   auto* comm = static_cast<Comm*>(recv_comm);
   std::lock_guard<std::mutex> lock(world().mutex);
   Channel* channel = comm->channel.get();
-  if (channel->posted.size() >= kWindow) return Result::kSuccess;
+  if (channel->posted.size() >= kWindow * kMaxRecvs) return Result::kSuccess;
   Request* request = NewRequest(comm);
-  request->posted = true;
-  request->tag = tags[0];
-  request->data = static_cast<char*>(data[0]);
-  request->capacity = sizes[0];
-  channel->posted.push_back(request);
+  request->waiting = n;
+  request->sizes.resize(n);
+  for (int i = 0; i < n; ++i)
+    channel->posted.push_back({request, static_cast<size_t>(i), tags[i],
+                               static_cast<char*>(data[i]), sizes[i]});
   Match(channel);
   *out = request;
   return Result::kSuccess;
@@ -223,11 +231,12 @@ Result Test(void* opaque, int* done, int* sizes) {
   auto* request = static_cast<Request*>(opaque);
   std::lock_guard<std::mutex> lock(world().mutex);
   Comm* comm = world().requests.at(request);
-  if (request->posted)
-    return comm->channel->send_closed ? Result::kRemoteError : Result::kSuccess;
   if (request->result != Result::kSuccess) return request->result;
+  if (request->waiting > 0)
+    return comm->channel->send_closed ? Result::kRemoteError : Result::kSuccess;
   *done = 1;
-  if (sizes != nullptr) sizes[0] = static_cast<int>(request->size);
+  if (sizes != nullptr)
+    std::copy(request->sizes.begin(), request->sizes.end(), sizes);
   comm->requests.erase(request);
   world().requests.erase(request);
   delete request;
