@@ -38,6 +38,12 @@ struct Config {
   int round_trips = 100;  // per iteration of the latency pattern
   Verify verify = Verify::kAll;
   Output output = Output::kTable;
+  // Two plugins in turns.
+  bool compare = false;
+  std::string compare_plugin;                    // empty: the same one again
+  std::string compare_name;                      // empty: the plugin's own
+  std::vector<std::string> compare_environment;  // NAME=VALUE, for its turns
+  int turns = 5;                                 // of each
   bool rails = false;  // table: rates of each interface too
   bool verbose = false;
   int64_t timeout_ms = 60'000;
@@ -48,13 +54,6 @@ struct Config {
 
 // Error: kInvalidArgument with what is wrong and what would be right.
 StatusOr<Config> ParseCommandLine(int argc, char* const* argv);
-
-// "17", "4K", "1M", "2G", "4KiB": powers of 1024.
-StatusOr<size_t> ParseBytes(const std::string& text);
-// "0,1,4K" or "1K:16M:4" (begin, end, factor), in any mixture.
-StatusOr<std::vector<size_t>> ParseByteList(const std::string& text);
-// "0 B", "4 KiB", "1.5 MiB".
-std::string FormatBytes(size_t bytes);
 
 const char* PatternName(Pattern pattern);
 // What --help prints.

@@ -98,6 +98,21 @@ TEST(ConfigTest, SkewReplacesTheCounts) {
   EXPECT_EQ(config->skew, 8);
 }
 
+TEST(ConfigTest, Compare) {
+  auto config = Parse({"--compare=/a,b/p.so,new", "--compare-env=A=1",
+                       "--compare-env=B=", "--turns=7"});
+  ASSERT_TRUE(config.ok()) << config.status().ToString();
+  EXPECT_TRUE(config->compare);
+  EXPECT_EQ(config->compare_plugin, "/a,b/p.so");
+  EXPECT_EQ(config->compare_name, "new");
+  EXPECT_THAT(config->compare_environment, ElementsAre("A=1", "B="));
+  EXPECT_EQ(config->turns, 7);
+  EXPECT_EQ(Parse({"--compare=p.so"})->compare_plugin, "p.so");
+  EXPECT_EQ(Parse({"--compare=,again"})->compare_plugin, "");
+  EXPECT_TRUE(Parse({"--compare=,again"})->compare);
+  EXPECT_FALSE(Parse({"--compare=p.so", "--compare="})->compare);
+}
+
 TEST(ConfigTest, OutputFormats) {
   EXPECT_EQ(Parse({})->output, Output::kTable);
   EXPECT_EQ(Parse({"--json"})->output, Output::kJsonLines);
@@ -119,6 +134,8 @@ TEST(ConfigTest, MistakesAreNamedWithTheRemedy) {
            Case{{"--pattern=foo"}, "choose alltoall alltoallv"},
            Case{{"--bytes=1X"}, "\"1X\" is no size"},
            Case{{"--bytes=1:2"}, "BEGIN:END:FACTOR"},
+           Case{{"--compare-env=A"}, "write NAME=VALUE"},
+           Case{{"--turns=0"}, "--turns=0: 1 to 10000"},
            Case{{"--stall=0"}, "--stall=0: 1 to 3600000 milliseconds"},
            Case{{"--timeout=-1"}, "seconds above 0"},
            Case{{"extra"}, "\"extra\" belongs to no flag"},
@@ -140,32 +157,17 @@ TEST(ConfigTest, MistakesAreNamedWithTheRemedy) {
   }
 }
 
-TEST(ConfigTest, Sizes) {
-  EXPECT_THAT(ParseByteList("0,1,4K,2M").value(),
-              ElementsAre(0, 1, 4096, 2 << 20));
-  EXPECT_THAT(ParseByteList("1K:16K:4,7").value(),
-              ElementsAre(1024, 4096, 16384, 7));
-  EXPECT_THAT(ParseByteList("5:1:2,3").value(), ElementsAre(3));
-  for (const char* bad :
-       {"", ",", "-1", "1.5K", "K", "1:2:1", "0:8:2", "1:2:3:4",
-        "99999999999999999999", "2000G", "1:1G:999999999"}) {
-    EXPECT_FALSE(ParseByteList(bad).ok()) << bad;
-  }
-  EXPECT_EQ(FormatBytes(0), "0 B");
-  EXPECT_EQ(FormatBytes(1536), "1.50 KiB");
-  EXPECT_EQ(FormatBytes(16 << 20), "16 MiB");
-}
-
 TEST(ConfigTest, HelpNamesEveryFlagAndExitStatus) {
   const std::string help = HelpText();
   for (const char* flag :
-       {"--plugin",       "--abi",           "--ranks",  "--rank",
-        "--rendezvous",   "--pattern",       "--bytes",  "--counts",
-        "--exchange",     "--iters",         "--warmup", "--round-trips",
-        "--channels",     "--chunk",         "--depth",  "--ll-threshold",
-        "--user-buffers", "--null-pointers", "--verify", "--output",
-        "--verbose",      "--timeout",       "--device", "--skew",
-        "--json",         "--rails",         "--stall ", "Exit status"}) {
+       {"--plugin",       "--abi",           "--ranks",    "--rank",
+        "--rendezvous",   "--pattern",       "--bytes",    "--counts",
+        "--exchange",     "--iters",         "--warmup",   "--round-trips",
+        "--channels",     "--chunk",         "--depth",    "--ll-threshold",
+        "--user-buffers", "--null-pointers", "--verify",   "--output",
+        "--verbose",      "--timeout",       "--device",   "--skew",
+        "--json",         "--rails",         "--compare ", "--compare-env",
+        "--turns",        "--stall ",        "Exit status"}) {
     EXPECT_THAT(help, HasSubstr(flag));
   }
   EXPECT_TRUE(Parse({"--help"})->help);

@@ -25,6 +25,9 @@ Examples
   ithacactl plan ... -o json > plan.json
   ithaca-perf --pattern alltoallv --counts plan.json
       The exchange of a plan, uneven heads and all.
+  ithaca-perf --bytes 64M --compare ./libnccl-net-other.so
+      This plugin and another one in alternation, with the ratios of throughput,
+      time and CPU time.
   node0$ ithaca-perf --rank 0 --ranks 2 --rendezvous node0:29500
   node1$ ithaca-perf --rank 1 --ranks 2 --rendezvous node0:29500
       Two machines. Rank 0 listens and prints the result.
@@ -48,6 +51,16 @@ Which plugin
   --plugin PATH       default: libnccl-net-ithaca.so beside this program
   --abi N             6 to 12; default: the newest that the plugin has
   --device N          default: channel c uses device c modulo their number
+
+Two plugins in one run
+  --compare PLUGIN[,NAME]
+                      runs --plugin and PLUGIN in turns, A B A B ..., each turn
+                      with processes of its own, so that one plugin's threads
+                      exist at a time; prints both and their ratios. NAME is for
+                      the output. ",NAME" alone is the same plugin again.
+  --compare-env NAME=VALUE
+                      environment for the turns of the compared one; repeatable
+  --turns N           turns of each (5); --iters and --warmup are per turn
 
 How it is driven (NCCL's own settings are the defaults)
   --channels N        connections per peer (2)
@@ -84,6 +97,9 @@ What the columns mean
             progress thread polls without sleeping, and so does this.
   stall     the longest that a rank with a transfer running saw nothing complete
             and nothing move.
+  ratios    of the first plugin's figure to the compared one's, between neighbour
+            turns: median (least to most). "less copies" leaves out the CPU time
+            of copies that a GPU would do.
   rails     bytes on the interfaces that ITHACA_RAILS or NCCL_SOCKET_IFNAME
             name, else on all that moved any, over the time of the whole
             operation. As the interface counts them: with headers, and others'

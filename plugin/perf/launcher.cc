@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -26,13 +27,21 @@ constexpr int64_t kGraceNs = 5 * kNsPerSecond;
 
 class Launcher {
  public:
-  Launcher(int argc, char* const* argv) : args_(argv, argv + argc) {
+  explicit Launcher(const Job& job) : job_(job) {
     sigemptyset(&signals_);
     for (int s : {SIGCHLD, SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals_, s);
     sigprocmask(SIG_BLOCK, &signals_, &old_mask_);
   }
 
-  int Run(int ranks) {
+  ~Launcher() { sigprocmask(SIG_SETMASK, &old_mask_, nullptr); }
+
+  int RunOne() {
+    if (!Start(0, job_.args, -1)) return 1;
+    while (!running_.empty()) WaitOnce();
+    return result_;
+  }
+
+  int RunAll(int ranks) {
     auto listener = driver::BootstrapListener::Open({"127.0.0.1", 0});
     if (!listener.ok()) {
       fprintf(stderr, "ithaca-perf: %s\n",
@@ -60,11 +69,17 @@ class Launcher {
   };
 
   bool StartRank(int rank, int ranks, const std::string& id, int listen_fd) {
-    std::vector<std::string> args = args_;
+    std::vector<std::string> args = job_.args;
     args.push_back("--ranks=" + std::to_string(ranks));
     args.push_back("--rank=" + std::to_string(rank));
     args.push_back("--rendezvous=" + id);
-    if (rank == 0) args.push_back("--listen-fd=" + std::to_string(listen_fd));
+    if (rank != 0) return Start(rank, std::move(args), -1);
+    args.push_back("--listen-fd=" + std::to_string(listen_fd));
+    return Start(rank, std::move(args), listen_fd);
+  }
+
+  // `keep_fd` stays open in the child; -1: none.
+  bool Start(int rank, std::vector<std::string> args, int keep_fd) {
     std::vector<char*> pointers;
     for (std::string& arg : args) pointers.push_back(arg.data());
     pointers.push_back(nullptr);
@@ -82,7 +97,13 @@ class Launcher {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(1);
     sigprocmask(SIG_SETMASK, &old_mask_, nullptr);
-    if (rank == 0) fcntl(listen_fd, F_SETFD, 0);  // stays open across exec
+    for (const std::string& variable : job_.environment) {
+      const size_t equals = variable.find('=');
+      setenv(variable.substr(0, equals).c_str(),
+             variable.substr(equals + 1).c_str(), 1);
+    }
+    if (job_.stdout_fd >= 0) dup2(job_.stdout_fd, STDOUT_FILENO);
+    if (keep_fd >= 0) fcntl(keep_fd, F_SETFD, 0);  // stays open across exec
     execv("/proc/self/exe", pointers.data());
     _exit(127);
   }
@@ -131,7 +152,7 @@ class Launcher {
     for (const Child& child : running_) kill(child.pid, signal);
   }
 
-  const std::vector<std::string> args_;
+  const Job& job_;
   sigset_t signals_;
   sigset_t old_mask_;
   std::vector<Child> running_;
@@ -142,8 +163,10 @@ class Launcher {
 
 }  // namespace
 
-int LaunchRanks(int argc, char* const* argv, int ranks) {
-  return Launcher(argc, argv).Run(ranks);
+int LaunchRanks(const Job& job, int ranks) {
+  return Launcher(job).RunAll(ranks);
 }
+
+int LaunchOne(const Job& job) { return Launcher(job).RunOne(); }
 
 }  // namespace ithaca::perf

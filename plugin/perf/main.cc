@@ -9,6 +9,7 @@
 #include "plugin/perf/counts.h"
 #include "plugin/perf/launcher.h"
 #include "plugin/perf/runner.h"
+#include "plugin/perf/turns.h"
 
 namespace {
 
@@ -41,7 +42,10 @@ int main(int argc, char** argv) {
     fputs(ithaca::perf::HelpText().c_str(), stdout);
     return 0;
   }
-  if (config.rank >= 0) return RunRank(config);
+  if (config.rank >= 0) {
+    if (config.compare) return ithaca::perf::RunTurns(config, argc, argv, 0);
+    return RunRank(config);
+  }
   int ranks = config.ranks;
   if (!config.counts_file.empty()) {
     // Before any process starts, and for the number of ranks.
@@ -56,5 +60,9 @@ int main(int argc, char** argv) {
     }
     ranks = wanted;
   }
-  return ithaca::perf::LaunchRanks(argc, argv, ranks == 0 ? 2 : ranks);
+  if (ranks == 0) ranks = 2;
+  if (config.compare) return ithaca::perf::RunTurns(config, argc, argv, ranks);
+  ithaca::perf::Job job;
+  job.args.assign(argv, argv + argc);
+  return ithaca::perf::LaunchRanks(job, ranks);
 }

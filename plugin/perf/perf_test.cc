@@ -150,6 +150,82 @@ TEST(PerfTest, JsonLinesAsItGoesAndTheDocumentAtTheEnd) {
               (walls[1] + walls[2]) / 2, 0.01);
 }
 
+TEST(PerfTest, CompareRunsBothInTurns) {
+  Program run({kPlugin, "--ranks=2", "--bytes=0,100K", "--iters=3", "--turns=2",
+               "--compare=,faulty",
+               "--compare-env=ITHACA_TEST_NET=done_delay=3", "--json"});
+  ASSERT_EQ(run.Wait(), 0) << run.err();
+  const auto lines = Lines(run.out());
+  ASSERT_EQ(lines.size(), 2 * 2 * 2 * 3 + 1u);
+  for (size_t n = 0; n + 1 < lines.size(); ++n) {
+    EXPECT_EQ(lines[n]["plugin"], n / 6 % 2 == 0 ? "test" : "faulty") << n;
+    EXPECT_EQ(lines[n]["turn"], n / 12);
+    EXPECT_EQ(lines[n]["checked_bytes"], 4 * lines[n]["bytes"].get<int>());
+  }
+  const auto& document = lines.back();
+  EXPECT_EQ(document["event"], "comparison");
+  ASSERT_EQ(document["comparison"].size(), 2u);
+  EXPECT_GT(document["comparison"][1]["time_ns"]["ratio"]["median"], 0);
+  EXPECT_GT(
+      document["comparison"][1]["cpu_seconds_per_gigabyte"]["first"]["median"],
+      0);
+}
+
+TEST(PerfTest, CompareNamesTheTurnThatFails) {
+  Program run({kPlugin, "--ranks=2", "--bytes=1M", "--iters=3",
+               "--compare=,faulty",
+               "--compare-env=ITHACA_TEST_NET=corrupt_at=5"});
+  EXPECT_EQ(run.Wait(), 1);
+  EXPECT_THAT(run.err(),
+              AllOf(HasSubstr("turn 1 of the compared plugin failed"),
+                    HasSubstr("instead of 0x")));
+  Program missing(
+      {kPlugin, "--ranks=2", "--bytes=1", "--compare=./missing.so"});
+  EXPECT_EQ(missing.Wait(), 1);
+  EXPECT_THAT(missing.err(), HasSubstr("no plugin file ./missing.so"));
+}
+
+TEST(PerfTest, CompareWorksForRanksStartedByHand) {
+  HostPort address;
+  {
+    auto free_port = driver::TcpListen({"127.0.0.1", 0}, &address);
+    ASSERT_TRUE(free_port.ok());
+  }
+  const std::vector<std::string> args = {
+      kPlugin,
+      "--ranks=2",
+      "--rendezvous=" + driver::ToString(address),
+      "--bytes=4K",
+      "--iters=2",
+      "--turns=2",
+      "--compare=,again"};
+  auto with = [&args](const char* rank) {
+    std::vector<std::string> all = args;
+    all.push_back(rank);
+    return all;
+  };
+  Program zero(with("--rank=0")), one(with("--rank=1"));
+  EXPECT_EQ(zero.Wait(), 0) << zero.err();
+  EXPECT_EQ(one.Wait(), 0) << one.err();
+  EXPECT_THAT(zero.out(), AllOf(HasSubstr("again: net ABI v12"),
+                                HasSubstr("ratios: throughput")));
+  EXPECT_EQ(one.out(), "");
+}
+
+TEST(PerfTest, InterruptEndsAComparison) {
+  Program run({kPlugin, "--ranks=2", "--bytes=16M", "--iters=1000",
+               "--compare=,again"});
+  const Deadline deadline(MonotonicClock(), kLongMs);
+  while (run.Children().size() < 2 && !deadline.Expired()) {
+    std::this_thread::yield();
+  }
+  const std::vector<pid_t> ranks = run.Children();
+  ASSERT_EQ(ranks.size(), 2u);
+  kill(run.pid(), SIGINT);
+  EXPECT_EQ(run.Wait(), 128 + SIGINT);
+  ExpectGone(ranks);
+}
+
 TEST(PerfTest, AWrongByteIsExitStatusOne) {
   Program run({kPlugin, "--ranks=2", "--bytes=1M", "--iters=5"},
               "corrupt_at=20");

@@ -1,5 +1,7 @@
 #include "plugin/perf/report.h"
 
+#include "plugin/perf/sizes.h"
+
 namespace ithaca::perf {
 namespace {
 

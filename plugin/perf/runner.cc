@@ -11,6 +11,7 @@
 #include "plugin/driver/pattern.h"
 #include "plugin/perf/host_id.h"
 #include "plugin/perf/reading.h"
+#include "plugin/perf/sizes.h"
 
 namespace ithaca::perf {
 namespace {
