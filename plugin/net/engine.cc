@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "plugin/socket/socket_lane.h"
@@ -84,26 +85,28 @@ StatusOr<std::unique_ptr<SendComm>> Engine::Connect(const Device& device,
     SetHandleAttempt(handle, content.attempt);
     auto comm = std::make_unique<SendComm>(this, device, content, id);
     dialing_.insert(comm.get());
-    attempts_[content.attempt] = std::move(comm);
+    attempts_[content.attempt].comm = std::move(comm);
   }
   const auto attempt = attempts_.find(content.attempt);
   if (attempt == attempts_.end())
     return Status(Code::kInvalidArgument,
-                  "the handle belongs to a connection that is made or failed "
-                  "already");
+                  "the handle belongs to a connection that is made, failed or "
+                  "was given up already");
+  SendComm* const comm = attempt->second.comm.get();
+  attempt->second.asked_ns = config_.clock->NowNs();
   Progress();
-  attempt->second->Step();
-  const Status verdict = attempt->second->Verdict();
+  comm->Step();
+  const Status verdict = comm->Verdict();
   if (!verdict.ok()) {
     attempts_.erase(attempt);
     SetHandleAttempt(handle, 0);
     return verdict;
   }
-  if (!attempt->second->connected()) return std::unique_ptr<SendComm>();
-  std::unique_ptr<SendComm> comm = std::move(attempt->second);
+  if (!comm->connected()) return std::unique_ptr<SendComm>();
+  std::unique_ptr<SendComm> connected = std::move(attempt->second.comm);
   attempts_.erase(attempt);
   SetHandleAttempt(handle, 0);
-  return comm;
+  return connected;
 }
 
 StatusOr<std::unique_ptr<RecvComm>> Engine::Accept(ListenComm* listener) {
@@ -169,7 +172,7 @@ bool Engine::Refuse(int fd, Verdict verdict, const std::string& why) {
   // A fresh socket takes this much; whoever does not read it is no loss.
   (void)!send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   shutdown(fd, SHUT_WR);
-  poller_->Linger(fd, kNsPerSecond);
+  poller_->Linger(fd);
   return true;
 }
 
@@ -287,12 +290,22 @@ void Engine::DropFailed() {
 void Engine::Tick(int64_t now_ns) {
   last_tick_ns_ = now_ns;
   acceptor_->Expire();
+  if (now_ns - last_expiry_ns_ >= kNsPerSecond) ExpireAttempts(now_ns);
   for (auto comm = dialing_.begin(); comm != dialing_.end();)
     comm = (*comm)->Step() ? dialing_.erase(comm) : std::next(comm);
   for (auto guard = expiring_.begin(); guard != expiring_.end();) {
     const bool due = now_ns >= guard->second;
     if (due) guard->first->Expire();
     guard = due ? expiring_.erase(guard) : std::next(guard);
+  }
+}
+
+void Engine::ExpireAttempts(int64_t now_ns) {
+  last_expiry_ns_ = now_ns;
+  const int64_t timeout_ns = config_.options.peer_timeout_s * kNsPerSecond;
+  for (auto attempt = attempts_.begin(); attempt != attempts_.end();) {
+    const bool due = now_ns - attempt->second.asked_ns >= timeout_ns;
+    attempt = due ? attempts_.erase(attempt) : std::next(attempt);
   }
 }
 

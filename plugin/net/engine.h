@@ -57,7 +57,8 @@ class Engine final : public ConnectionOwner, public HelloSink {
                                                void* handle);
 
   // One step towards a connection to the listener of `handle`, in which the
-  // engine notes its attempt. Null: call again with the same buffer.
+  // engine notes its attempt. Null: call again with the same buffer, within the
+  // peer time-out.
   StatusOr<std::unique_ptr<SendComm>> Connect(const Device& device,
                                               void* handle);
 
@@ -90,6 +91,12 @@ class Engine final : public ConnectionOwner, public HelloSink {
  private:
   Engine(Config config, std::unique_ptr<LaneBackend> ucx);
 
+  // A connection in the making, between two calls of Connect().
+  struct Attempt {
+    std::unique_ptr<SendComm> comm;
+    int64_t asked_ns = 0;  // the last such call
+  };
+
   bool OnHello(int rail, int fd, const std::string& peer,
                const Hello& hello) override;
   RecvComm* ReceiverFor(const Hello& hello, const std::string& peer);
@@ -98,6 +105,8 @@ class Engine final : public ConnectionOwner, public HelloSink {
                          const std::string& name, const Hello& hello);
   void Forget(Connection* connection);
   void Tick(int64_t now_ns);
+  // Ends the attempts that nobody has asked for within the peer time-out.
+  void ExpireAttempts(int64_t now_ns);
   void DropFailed();
   uint64_t Random();
 
@@ -109,15 +118,16 @@ class Engine final : public ConnectionOwner, public HelloSink {
   rails::GrantBroker broker_;
   std::unique_ptr<Acceptor> acceptor_;
 
-  std::map<uint64_t, ListenComm*> listeners_;               // by id
-  std::map<ConnectionId, RecvComm*> receivers_;             // all that exist
-  std::map<uint64_t, std::unique_ptr<SendComm>> attempts_;  // not yet connected
-  std::map<LaneGuard*, int64_t> expiring_;                  // when
+  std::map<uint64_t, ListenComm*> listeners_;    // by id
+  std::map<ConnectionId, RecvComm*> receivers_;  // all that exist
+  std::map<uint64_t, Attempt> attempts_;         // not yet connected
+  std::map<LaneGuard*, int64_t> expiring_;       // when
   std::set<SendComm*> dialing_;  // those with lanes still to come
   std::vector<Connection*> to_flush_;
   std::vector<Connection*> failed_;
   uint64_t next_id_ = 1;
   int64_t last_tick_ns_ = 0;
+  int64_t last_expiry_ns_ = 0;
   int64_t last_idle_ns_ = 0;
 };
 

@@ -15,55 +15,12 @@
 #include <string>
 #include <vector>
 
+#include "plugin/net/engine_sides.h"
+
 namespace ithaca::net {
 namespace {
 
 using testing::HasSubstr;
-
-class CapturingLog : public LogSink {
- public:
-  void Write(LogLevel level, const char*, int, const char* text) override {
-    if (level == LogLevel::kWarn) warnings.push_back(text);
-  }
-  std::vector<std::string> warnings;
-};
-
-// 127.0.0.<first> and on: loopback answers on all of them.
-std::vector<Rail> LoopbackRails(int first, int count) {
-  std::vector<Rail> rails;
-  for (int i = 0; i < count; ++i) {
-    Rail rail;
-    rail.name = "lo" + std::to_string(i);
-    rail.loopback = true;
-    auto* in = reinterpret_cast<sockaddr_in*>(&rail.address);
-    in->sin_family = AF_INET;
-    in->sin_addr.s_addr = htonl(0x7f000000 + first + i);
-    rails.push_back(rail);
-  }
-  return rails;
-}
-
-Options SmallFragments() {
-  Options options;
-  options.fragment_bytes = 16 << 10;
-  return options;
-}
-
-// One process's side: an engine with one device of all its rails.
-struct Side {
-  explicit Side(std::vector<Rail> rails, const Clock* clock = &MonotonicClock(),
-                Options options = SmallFragments()) {
-    device.name = "test";
-    for (size_t i = 0; i < rails.size(); ++i) device.rails.push_back(i);
-    auto made =
-        Engine::Create({options, std::move(rails), 1, clock, &log}, nullptr);
-    EXPECT_TRUE(made.ok());
-    engine = *made;
-  }
-  CapturingLog log;
-  Device device;
-  std::shared_ptr<Engine> engine;
-};
 
 class EngineTest : public testing::Test {
  protected:
@@ -247,6 +204,38 @@ TEST_F(EngineTest, SilenceEndsAtThePeerTimeout) {
   auto accepted = c.engine->Accept(quiet->get());
   ASSERT_FALSE(accepted.ok());
   EXPECT_EQ(accepted.status().code(), Code::kDeadlineExceeded);
+}
+
+// NCCL may never call connect again with a handle: what it began must not stay
+// for as long as the communicator lives.
+TEST_F(EngineTest, AnAbandonedConnectIsGivenUpAtThePeerTimeout) {
+  FakeClock clock;
+  Side a(LoopbackRails(1, 1), &clock), b(LoopbackRails(10, 1), &clock);
+  a_ = &a, b_ = &b;
+  uint8_t handle[kHandleSize];
+  auto listener = b.engine->Listen(b.device, handle);
+  ASSERT_EQ(a.engine->Connect(a.device, handle).value(), nullptr);
+  std::unique_ptr<RecvComm> peer;
+  Until([&] {
+    clock.AdvanceNs(kNsPerMs);
+    peer = b.engine->Accept(listener->get()).value();
+    return peer != nullptr && peer->connection()->lanes_up() == 1;
+  });
+  clock.AdvanceNs(29 * kNsPerSecond);
+  a.engine->Progress();
+  for (int i = 0; i < 100; ++i) {
+    clock.AdvanceNs(kNsPerMs);
+    b.engine->Progress();
+  }
+  EXPECT_TRUE(peer->connection()->status().ok()) << "not yet";
+  clock.AdvanceNs(2 * kNsPerSecond);
+  a.engine->Progress();
+  Until([&] {
+    clock.AdvanceNs(kNsPerMs);
+    return !peer->connection()->status().ok();
+  });
+  EXPECT_EQ(a.engine->Connect(a.device, handle).status().code(),
+            Code::kInvalidArgument);
 }
 
 TEST_F(EngineTest, APeerThatGoesFailsWhatIsPendingOnce) {

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "plugin/socket/fork_guard.h"
 #include "plugin/socket/tcp.h"
 #include "plugin/transport/handle.h"
 
@@ -29,8 +30,10 @@ class Acceptor::Port : public Pollable {
     for (int i = 0; i < 64; ++i) {
       sockaddr_storage from = {};
       socklen_t length = sizeof(from);
-      const int fd = accept4(fd_, reinterpret_cast<sockaddr*>(&from), &length,
-                             SOCK_NONBLOCK | SOCK_CLOEXEC);
+      const int fd = OpenForThisProcess([&] {
+        return accept4(fd_, reinterpret_cast<sockaddr*>(&from), &length,
+                       SOCK_NONBLOCK | SOCK_CLOEXEC);
+      });
       if (fd < 0) return acceptor_->OnAcceptError(errno);
       acceptor_->OnConnection(rail_, fd, from);
     }

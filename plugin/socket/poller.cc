@@ -6,18 +6,17 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <utility>
+
+#include "plugin/socket/fork_guard.h"
 
 namespace ithaca {
 
 class Poller::Lingerer : public Pollable {
  public:
   Lingerer(Poller* poller, int fd, int64_t deadline_ns)
-      : poller_(poller), fd_(fd), deadline_ns_(deadline_ns) {
-    StatusOr<uint64_t> token = poller_->Add(fd, EPOLLIN, this);
-    if (token.ok()) token_ = *token;
-    done_ = !token.ok();
-  }
+      : deadline_ns_(deadline_ns), poller_(poller), fd_(fd) {}
   ~Lingerer() override {
     poller_->Remove(token_);
     close(fd_);
@@ -29,23 +28,30 @@ class Poller::Lingerer : public Pollable {
       const ssize_t n = recv(fd_, poller_->scratch(), kScratchBytes, 0);
       if (n > 0) continue;
       if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
-      done_ = true;
-      poller_->SetEvents(token_, 0);
+      poller_->Remove(token_);
+      poller_->lingered_.splice(poller_->lingered_.end(), poller_->lingerers_,
+                                place_);
       return;
     }
   }
-  bool done(int64_t now_ns) const { return done_ || now_ns >= deadline_ns_; }
+  Status Watch(std::list<std::unique_ptr<Lingerer>>::iterator place) {
+    place_ = place;
+    StatusOr<uint64_t> token = poller_->Add(fd_, EPOLLIN, this);
+    if (token.ok()) token_ = *token;
+    return token.status();
+  }
+  const int64_t deadline_ns_;
 
  private:
   Poller* const poller_;
   const int fd_;
-  const int64_t deadline_ns_;
   uint64_t token_ = 0;
-  bool done_ = false;
+  std::list<std::unique_ptr<Lingerer>>::iterator place_;
 };
 
 StatusOr<std::unique_ptr<Poller>> Poller::Create(const Clock* clock) {
-  const int fd = epoll_create1(EPOLL_CLOEXEC);
+  const int fd =
+      OpenForThisProcess([] { return epoll_create1(EPOLL_CLOEXEC); });
   if (fd < 0)
     return ErrnoError(Code::kResourceExhausted, errno, "cannot make an epoll");
   return std::unique_ptr<Poller>(new Poller(fd, clock));
@@ -56,6 +62,7 @@ Poller::Poller(int epoll_fd, const Clock* clock)
 
 Poller::~Poller() {
   lingerers_.clear();
+  lingered_.clear();
   close(epoll_fd_);
 }
 
@@ -87,18 +94,21 @@ void Poller::Remove(uint64_t token) {
 }
 
 void Poller::FlushSoon(Flushable* flushable) {
-  if (std::find(flush_.begin(), flush_.end(), flushable) == flush_.end())
-    flush_.push_back(flushable);
+  if (flushable->place_ != 0) return;
+  flush_.push_back(flushable);
+  flushable->place_ = flush_.size();
 }
 
 void Poller::ForgetFlush(Flushable* flushable) {
-  std::replace(flush_.begin(), flush_.end(), flushable,
-               static_cast<Flushable*>(nullptr));
+  if (flushable->place_ != 0) flush_[flushable->place_ - 1] = nullptr;
+  flushable->place_ = 0;
 }
 
-void Poller::Linger(int fd, int64_t timeout_ns) {
+void Poller::Linger(int fd) {
   lingerers_.push_back(
-      std::make_unique<Lingerer>(this, fd, clock_->NowNs() + timeout_ns));
+      std::make_unique<Lingerer>(this, fd, clock_->NowNs() + kLingerNs));
+  const auto place = std::prev(lingerers_.end());
+  if (!(*place)->Watch(place).ok()) lingerers_.erase(place);
 }
 
 int Poller::Poll() {
@@ -110,23 +120,27 @@ int Poller::Poll() {
     if (watch != watches_.end())
       watch->second.pollable->OnReady(events[i].events);
   }
-  if (!lingerers_.empty()) ReapLingerers();
+  EndLingerers();
   return std::max(n, 0);
 }
 
 void Poller::Flush() {
   // By index: flushing may queue more, and may forget some.
-  for (size_t i = 0; i < flush_.size(); ++i)
-    if (flush_[i] != nullptr) std::exchange(flush_[i], nullptr)->OnFlush();
+  for (size_t i = 0; i < flush_.size(); ++i) {
+    Flushable* const flushable = flush_[i];
+    if (flushable == nullptr) continue;
+    flushable->place_ = 0;
+    flushable->OnFlush();
+  }
   flush_.clear();
 }
 
-void Poller::ReapLingerers() {
+void Poller::EndLingerers() {
+  lingered_.clear();
+  if (lingerers_.empty()) return;
   const int64_t now_ns = clock_->NowNs();
-  lingerers_.erase(
-      std::remove_if(lingerers_.begin(), lingerers_.end(),
-                     [&](const auto& l) { return l->done(now_ns); }),
-      lingerers_.end());
+  while (!lingerers_.empty() && now_ns >= lingerers_.front()->deadline_ns_)
+    lingerers_.pop_front();
 }
 
 }  // namespace ithaca

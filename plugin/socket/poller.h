@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <list>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -31,11 +32,16 @@ class Flushable {
  public:
   virtual ~Flushable() = default;
   virtual void OnFlush() = 0;
+
+ private:
+  friend class Poller;
+  size_t place_ = 0;  // in the poller's list, from 1; 0 = not in it
 };
 
 class Poller {
  public:
   static constexpr size_t kScratchBytes = 128 << 10;
+  static constexpr int64_t kLingerNs = kNsPerSecond;
 
   static StatusOr<std::unique_ptr<Poller>> Create(const Clock* clock);
   ~Poller();
@@ -46,14 +52,14 @@ class Poller {
   // No OnReady comes any more, not even for events already fetched.
   void Remove(uint64_t token);
 
-  // Calls OnFlush once in the next Flush().
+  // Calls OnFlush once in the next Flush(), or in the one that is going on.
   void FlushSoon(Flushable* flushable);
   void ForgetFlush(Flushable* flushable);
 
   // Takes over a socket whose write side is shut: reads and drops what comes
-  // until the peer closes or `timeout_ns` have passed, then closes it. So that
+  // until the peer closes or kLingerNs have passed, then closes it. So that
   // what was written last is not lost to a reset.
-  void Linger(int fd, int64_t timeout_ns);
+  void Linger(int fd);
 
   // Handles what is ready now, at most kBatch descriptors. Returns how many.
   int Poll();
@@ -67,7 +73,7 @@ class Poller {
   class Lingerer;
 
   Poller(int epoll_fd, const Clock* clock);
-  void ReapLingerers();
+  void EndLingerers();
 
   const int epoll_fd_;
   const Clock* const clock_;
@@ -78,7 +84,8 @@ class Poller {
   uint64_t next_token_ = 1;
   std::unordered_map<uint64_t, Watch> watches_;
   std::vector<Flushable*> flush_;
-  std::vector<std::unique_ptr<Lingerer>> lingerers_;
+  std::list<std::unique_ptr<Lingerer>> lingerers_;  // by deadline
+  std::list<std::unique_ptr<Lingerer>> lingered_;   // done, to be destroyed
   const std::unique_ptr<char[]> scratch_;
 };
 

@@ -19,8 +19,6 @@ namespace {
 constexpr int kReadsPerTurn = 8;
 // Pieces handed to the kernel with one system call.
 constexpr int kPiecesPerWrite = 64;
-// How long a closed lane drains what the peer still sends.
-constexpr int64_t kLingerNs = kNsPerSecond;
 
 const char* Zeros() {
   static const char zeros[64 << 10] = {};
@@ -47,7 +45,7 @@ SocketLane::~SocketLane() {
   // The last acknowledgements should reach the peer; closing a socket with
   // unread input would reset the connection and lose them.
   if (!down_ && (cut() || Write()) && shutdown(fd_, SHUT_WR) == 0) {
-    poller_->Linger(fd_, kLingerNs);
+    poller_->Linger(fd_);
   } else {
     close(fd_);
   }

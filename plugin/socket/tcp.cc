@@ -9,12 +9,19 @@
 #include <cerrno>
 #include <cstring>
 
+#include "plugin/socket/fork_guard.h"
 #include "plugin/transport/handle.h"
 
 namespace ithaca {
 namespace {
 
 constexpr int kBacklog = 4096;
+
+int NewStream(int family) {
+  return OpenForThisProcess([family] {
+    return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  });
+}
 
 // Whether the address is one of this host's own.
 bool IsLocal(sockaddr_storage address) {
@@ -56,8 +63,7 @@ void PrepareStream(int fd, int timeout_s) {
 }
 
 StatusOr<int> ListenOn(const Rail& rail, sockaddr_storage* address) {
-  const int fd = socket(rail.address.ss_family,
-                        SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const int fd = NewStream(rail.address.ss_family);
   if (fd < 0)
     return ErrnoError(Code::kResourceExhausted, errno, "cannot make a socket");
   *address = rail.address;
@@ -79,8 +85,7 @@ StatusOr<int> StartConnect(const Rail& rail, sockaddr_storage peer,
   if (peer.ss_family != rail.address.ss_family)
     return Errorf(Code::kUnavailable, "%s and %s are of different families",
                   rail.name.c_str(), AddressToString(peer).c_str());
-  const int fd =
-      socket(peer.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const int fd = NewStream(peer.ss_family);
   if (fd < 0)
     return ErrnoError(Code::kResourceExhausted, errno, "cannot make a socket");
   PrepareStream(fd, timeout_s);

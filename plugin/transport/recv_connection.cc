@@ -90,18 +90,21 @@ Status RecvConnection::Announce(Message* message, const Frame& frame) {
     return Errorf(Code::kDataLoss, "%s announced message %u twice, differently",
                   peer().c_str(), frame.seq);
   }
-  Message*& place = by_order_[frame.offset % kMessageWindow];
-  if (frame.offset - next_order_ >= kMessageWindow || place != nullptr)
+  const uint64_t ahead = frame.offset - next_order_;
+  if (ahead > 0 && by_order_.empty()) by_order_.resize(kMessageWindow);
+  if (ahead >= kMessageWindow ||
+      (ahead > 0 && by_order_[frame.offset % kMessageWindow] != nullptr))
     return Errorf(Code::kDataLoss,
                   "%s announced message %u out of order (%llu)", peer().c_str(),
                   frame.seq, static_cast<unsigned long long>(frame.offset));
-  place = message;
   message->state = Message::State::kAnnounced;
   message->eager = eager;
   message->tag = frame.tag;
   message->order = frame.offset;
   message->size = frame.size;
-  return MatchInOrder();
+  if (ahead == 0) return Arrive(message);
+  by_order_[frame.offset % kMessageWindow] = message;
+  return Status();
 }
 
 Status RecvConnection::OnEagerHead(const Frame& frame, void** target) {
@@ -171,12 +174,13 @@ Status RecvConnection::OnData(Lane* lane, const Frame& frame) {
 
 // --- Matching.
 
-Status RecvConnection::MatchInOrder() {
-  while (Message* const message =
-             std::exchange(by_order_[next_order_ % kMessageWindow], nullptr)) {
+Status RecvConnection::Arrive(Message* message) {
+  while (message != nullptr) {
     ++next_order_;
     if (PostedReceives::Buffer* const buffer = posted_.Arrive(message))
       ITHACA_RETURN_IF_ERROR(Match(message, buffer));
+    if (by_order_.empty()) return Status();
+    message = std::exchange(by_order_[next_order_ % kMessageWindow], nullptr);
   }
   return Status();
 }

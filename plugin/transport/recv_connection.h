@@ -94,8 +94,9 @@ class RecvConnection final : public Connection, public rails::GrantWaiter {
   Status OnDataHead(const Frame& frame, void** target);
   Status OnData(Lane* lane, const Frame& frame);
 
-  // Offers messages to the posted receives as far as their order has no gap.
-  Status MatchInOrder();
+  // Offers the message to the posted receives, and those after it, as far as
+  // their order has no gap.
+  Status Arrive(Message* message);
   Status Match(Message* message, PostedReceives::Buffer* buffer);
   void GrantLater(Message* message);
   void Grant();
@@ -114,8 +115,9 @@ class RecvConnection final : public Connection, public rails::GrantWaiter {
   rails::LanePicker picker_;
   PostedReceives posted_;
   std::deque<Message> slots_;  // as many as the sender ever used at once
-  // Messages announced before one that was sent earlier, by order; null: none.
-  std::array<Message*, kMessageWindow> by_order_{};
+  // Messages announced before one that was sent earlier, by their order modulo
+  // kMessageWindow; null: none. Empty while all come in order.
+  std::vector<Message*> by_order_;
   uint64_t next_order_ = 0;        // every message before it was announced
   std::deque<Message*> granting_;  // those with fragments to grant, in turn
   bool in_grant_ = false;
