@@ -23,7 +23,7 @@ constexpr int kCycles = 10'000;
 #endif
 constexpr int kThreads = 4;
 // What caches of the allocator and of the plugin may grow by.
-constexpr size_t kSlack = 512 << 10;
+constexpr size_t kSlack = 128 << 10;
 
 int OpenDescriptors() {
   int count = 0;
