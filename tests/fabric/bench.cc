@@ -20,21 +20,32 @@ std::string ReadText(const std::string& path) {
   return text.str();
 }
 
+// Of all processors since boot, in ticks.
+struct ProcessorTime {
+  double idle = 0;
+  double total = 0;
+};
+
+ProcessorTime ReadProcessorTime() {
+  std::ifstream file("/proc/stat");
+  std::string name;
+  file >> name;  // "cpu": user nice system idle iowait irq softirq steal
+  ProcessorTime time;
+  double ticks = 0;
+  for (int i = 0; i < 8 && file >> ticks; ++i) {
+    time.total += ticks;
+    if (i == 3 || i == 4) time.idle += ticks;
+  }
+  return time;
+}
+
 class Job {
  public:
-  Job(const Row& row, const Spec& spec, const Traffic& traffic,
-      const BenchOptions& options, const Fabric& fabric)
-      : row_(row),
-        spec_(spec),
-        traffic_(traffic),
-        options_(options),
-        fabric_(fabric) {}
+  Job(const Row& row, const BenchOptions& options, const Fabric& fabric)
+      : row_(row), spec_(fabric.spec()), options_(options), fabric_(fabric) {}
 
   // The document that rank 0 printed.
   StatusOr<nlohmann::json> Run() {
-    if (row_.skew > 1) {
-      std::ofstream(CountsFile()) << nlohmann::json(traffic_).dump();
-    }
     std::vector<Process> ranks;
     for (int r = 0; r < spec_.ranks(); ++r) {
       auto rank = fabric_.Start(spec_.HostOfRank(r), RankOptions(r));
@@ -54,10 +65,6 @@ class Job {
            std::to_string(rank) + suffix;
   }
 
-  std::string CountsFile() const {
-    return fabric_.HostFolder(0) + "/counts.json";
-  }
-
   ProcessOptions RankOptions(int rank) const {
     ProcessOptions p;
     p.argv = {options_.perf,
@@ -68,12 +75,11 @@ class Job {
               "--iters=" + std::to_string(options_.iterations),
               "--warmup=" + std::to_string(options_.warmup),
               "--timeout=" + std::to_string(options_.timeout_s),
+              "--bytes=" + std::to_string(row_.bytes),
               "--output=json"};
     if (row_.skew > 1) {
       p.argv.push_back("--pattern=alltoallv");
-      p.argv.push_back("--counts=" + CountsFile());
-    } else {
-      p.argv.push_back("--bytes=" + std::to_string(row_.bytes));
+      p.argv.push_back("--skew=" + std::to_string(row_.skew));
     }
     if (!options_.plugin.empty()) {
       p.argv.push_back("--plugin=" + options_.plugin);
@@ -83,6 +89,7 @@ class Job {
     p.environment.emplace("NCCL_SOCKET_IFNAME", "=" + fabric_.RailNames());
     p.environment.emplace("ITHACA_RUN_DIR",
                           fabric_.HostFolder(spec_.HostOfRank(rank)));
+    p.niceness = options_.niceness;
     p.out_path = Output(rank, ".out");
     p.err_path = Output(rank, ".err");
     return p;
@@ -105,7 +112,6 @@ class Job {
 
   const Row& row_;
   const Spec& spec_;
-  const Traffic& traffic_;
   const BenchOptions& options_;
   const Fabric& fabric_;
 };
@@ -117,12 +123,12 @@ Status ReadTimes(const nlohmann::json& document, Result* result) {
     return Status(Code::kDataLoss, "not one result in what rank 0 printed");
   }
   const auto& times = (*results)[0];
-  result->median_s = times.value("median_us", 0.0) / 1e6;
-  result->min_s = times.value("min_us", 0.0) / 1e6;
-  result->max_s = times.value("max_us", 0.0) / 1e6;
+  result->median_s = times.value("wall_median_us", 0.0) / 1e6;
+  result->min_s = times.value("wall_min_us", 0.0) / 1e6;
+  result->max_s = times.value("wall_max_us", 0.0) / 1e6;
   result->cpu_s_per_gb = times.value("cpu_seconds_per_gigabyte", 0.0);
   if (result->median_s > 0) return Status();
-  return Status(Code::kDataLoss, "no median_us in what rank 0 printed");
+  return Status(Code::kDataLoss, "no wall_median_us in what rank 0 printed");
 }
 
 }  // namespace
@@ -137,8 +143,13 @@ StatusOr<Result> Measure(const Row& row, const BenchOptions& options) {
   result.burst_counted = ComputeBound(spec, traffic, Burst::kCounted);
   auto fabric = Fabric::Up(spec);
   if (!fabric.ok()) return fabric.status();
-  auto document = Job(row, spec, traffic, options, **fabric).Run();
+  const ProcessorTime before = ReadProcessorTime();
+  auto document = Job(row, options, **fabric).Run();
   if (!document.ok()) return document.status();
+  const ProcessorTime after = ReadProcessorTime();
+  if (after.total > before.total) {
+    result.idle = (after.idle - before.idle) / (after.total - before.total);
+  }
   ITHACA_RETURN_IF_ERROR(ReadTimes(*document, &result));
   auto drops = (*fabric)->SwitchDrops();
   if (!drops.ok()) return drops.status();

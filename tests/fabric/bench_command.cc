@@ -69,6 +69,14 @@ Status SetValue(const std::string& flag, const std::string& value, Flags* f) {
   if (flag == "--timeout") {
     return SetNumber(flag, value, 1, 3600, &f->bench.timeout_s);
   }
+  if (flag == "--nice") {
+    int size = 0;
+    const bool negative = !value.empty() && value[0] == '-';
+    ITHACA_RETURN_IF_ERROR(
+        SetNumber(flag, negative ? value.substr(1) : value, 0, 20, &size));
+    f->bench.niceness = negative ? -size : size;
+    return Status();
+  }
   if (flag == "--skew") {
     int skew = 1;
     ITHACA_RETURN_IF_ERROR(SetNumber(flag, value, 1, 1000, &skew));
@@ -156,18 +164,18 @@ StatusOr<std::vector<Row>> ChooseRows(const Flags& flags) {
 }
 
 void PrintHeader() {
-  printf("%-24s %10s %12s %9s %6s %7s %9s %7s  %s\n", "fabric", "bound ms",
-         "measured ms", "fraction", "must", "burst", "CPU s/GB", "drops",
-         "bound by");
+  printf("%-24s %9s %11s %8s %5s %6s %8s %5s %6s  %s\n", "fabric", "bound ms",
+         "measured ms", "fraction", "must", "burst", "CPU s/GB", "idle",
+         "drops", "bound by");
 }
 
 void PrintRow(const Row& row, const Result& r) {
   const std::string must =
       row.must == 0 ? "" : std::to_string(row.must).substr(0, 4);
-  printf("%-24s %10.1f %12.1f %9.3f %6s %7.3f %9.2f %7llu  %s\n",
+  printf("%-24s %9.1f %11.1f %8.3f %5s %6.3f %8.2f %4.0f%% %6llu  %s\n",
          row.name.c_str(), r.bound.seconds * 1e3, r.median_s * 1e3,
          r.Fraction(), must.c_str(), r.burst_counted.seconds / r.median_s,
-         r.cpu_s_per_gb, static_cast<unsigned long long>(r.drops),
+         r.cpu_s_per_gb, r.idle * 100, static_cast<unsigned long long>(r.drops),
          r.bound.because.c_str());
   fflush(stdout);
 }
@@ -187,6 +195,7 @@ nlohmann::ordered_json ToJson(const Row& row, const Result& r) {
           {"fraction", r.Fraction()},
           {"must", row.must},
           {"cpu_seconds_per_gigabyte", r.cpu_s_per_gb},
+          {"processors_idle", r.idle},
           {"drops", r.drops}};
 }
 

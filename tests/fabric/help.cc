@@ -58,6 +58,7 @@ bench
   --perf PATH         ithaca-perf (default: where the build puts it)
   --iterations N      timed ones (9)      --warmup N   before them (2)
   --timeout SECONDS   for connecting and for each iteration (60)
+  --nice N            of the ranks (-10: before whatever else the machine does)
   --env NAME=VALUE    for the ranks; may be repeated
   --json              one JSON document instead of the table
   --check             exit status 1 when a row is below what it must reach
@@ -66,9 +67,12 @@ bench
 What the columns mean
   bound       the least time: over every cut, bytes that must cross it on the wire
               (payload x 1514/1448) divided by its rate, the largest of these
-  measured    wall time of one exchange, of the slowest rank; median
+  measured    one exchange, from the first rank's start to the last rank's end;
+              median of the iterations
   fraction    bound / measured; "must" is what the row has to reach
   burst       the same fraction, with the bucket's burst taken off the bound
+  idle        share of the processors' time that nobody used; at 0 they were the
+              limit, and the figure says little about the network
   drops       packets that full switch queues dropped, warm-up included
 
 Exit status: 0 done, 1 failed or below --check, 2 wrong usage.

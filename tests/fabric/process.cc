@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -51,6 +52,7 @@ struct Prepared {
   std::vector<std::string> environment_text;
   std::vector<char*> environment;
   int in = -1, out = -1, err = -1;
+  int niceness = 0;
 };
 
 [[noreturn]] void Die(const char* what, const char* name, int error) {
@@ -64,6 +66,8 @@ struct Prepared {
   if (p.err >= 0) dup2(p.err, STDERR_FILENO);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(127);
+  // Not allowed, it runs like any other.
+  if (p.niceness != 0) (void)setpriority(PRIO_PROCESS, 0, p.niceness);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -153,6 +157,7 @@ int EnterNamespace(const char* path) {
 
 StatusOr<Process> Process::Start(const ProcessOptions& options) {
   Prepared p;
+  p.niceness = options.niceness;
   auto out = OpenOutput(options.out_path);
   if (!out.ok()) return out.status();
   p.out = *out;

@@ -24,6 +24,7 @@ struct ProcessOptions {
   // Files for output; empty: ours.
   std::string out_path;
   std::string err_path;
+  int niceness = 0;  // as nice(1): below 0 goes before others
 };
 
 class Process {
