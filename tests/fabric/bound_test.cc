@@ -25,7 +25,7 @@ TEST(BoundTest, OneRail) {
   // 7 MiB leave and enter every host.
   const Bound bound = OfAllToAll("hosts=8,rate=200mbit");
   EXPECT_NEAR(bound.seconds, 7 * kUnit / 200, 1e-9);
-  EXPECT_NEAR(bound.seconds, 0.306975, 1e-6);
+  EXPECT_NEAR(bound.seconds, 0.306984, 1e-6);
   EXPECT_EQ(bound.because, "out of host 0");
 }
 

@@ -106,6 +106,7 @@ int Exec(Arguments arguments) {
     argv.push_back(arguments[i].data());
   }
   argv.push_back(nullptr);
+  setenv("PATH", SearchPath().c_str(), 1);
   execvp(argv[0], argv.data());
   return Failure(arguments[2] + ": " + strerror(errno));
 }

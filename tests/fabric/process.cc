@@ -75,12 +75,13 @@ struct Prepared {
     const int error = EnterNamespace(netns);
     if (error != 0) Die("cannot enter", netns, error);
   }
-  execvpe(p.argv[0], p.argv.data(), p.environment.data());
+  environ = const_cast<char**>(p.environment.data());
+  execvp(p.argv[0], p.argv.data());
   Die("cannot run", p.argv[0], errno);
 }
 
-void FillEnvironment(const std::map<std::string, std::string>& added,
-                     Prepared* p) {
+void FillEnvironment(std::map<std::string, std::string> added, Prepared* p) {
+  added.emplace("PATH", SearchPath());
   for (char** e = environ; *e != nullptr; ++e) {
     const std::string name(*e, strcspn(*e, "="));
     if (added.count(name) == 0) p->environment.push_back(*e);
@@ -153,6 +154,12 @@ int EnterNamespace(const char* path) {
     (void)mount("sysfs", "/sys", "sysfs", 0, nullptr);
   }
   return 0;
+}
+
+std::string SearchPath() {
+  const char* path = getenv("PATH");
+  return std::string(path == nullptr ? "/bin:/usr/bin" : path) +
+         ":/usr/sbin:/sbin";
 }
 
 StatusOr<Process> Process::Start(const ProcessOptions& options) {

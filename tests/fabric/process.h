@@ -17,8 +17,9 @@
 namespace ithaca::fabric {
 
 struct ProcessOptions {
-  std::vector<std::string> argv;  // argv[0] is looked up in PATH
-  std::string netns;              // path of a namespace; empty: this one
+  // argv[0] is looked up in PATH, then in the folders of system programs.
+  std::vector<std::string> argv;
+  std::string netns;  // path of a namespace; empty: this one
   std::map<std::string, std::string> environment;  // added to our own
   std::string input;                               // standard input
   // Files for output; empty: ours.
@@ -54,6 +55,9 @@ Status RunTool(const std::vector<std::string>& argv, const std::string& netns,
 // The same for a question: what it printed.
 StatusOr<std::string> AskTool(const std::vector<std::string>& argv,
                               const std::string& netns);
+
+// PATH and behind it the folders of ip and tc, which not everybody's has.
+std::string SearchPath();
 
 // Moves the calling thread into a namespace, and, where that is allowed, gives
 // it the /sys of that namespace. 0 or errno. Safe between fork and exec.
