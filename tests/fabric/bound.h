@@ -9,10 +9,12 @@
 // divide its bytes among them at will.
 //
 // Cuts considered: from one host, to one host, between any two hosts, out of
-// and into each pod, between any two pods. So this is a lower bound on time
-// (nothing can be faster); for an all-to-all on the fabrics of the bench it is
-// also reached by the fluid optimum, as hosts of a pod are alike but for slow
-// rails, whose missing capacity other rails of the same host make up.
+// and into each pod, between any two pods. So this is a lower bound on time:
+// nothing can be faster. It is also what a fluid reaches, with one rail (these
+// cuts are then all the links, and there is nothing to choose) and, in an
+// all-to-all, with rails of which one host's are slower (that host divides its
+// bytes by their rates, and the others have room to make up for it). It may be
+// below the fluid optimum when several hosts have different slow rails.
 //
 // Bytes on the wire are payload times 1514/1448: Ethernet, IP and TCP headers
 // (with timestamps) of full frames. Acknowledgements are not counted.

@@ -115,15 +115,18 @@ Status Apply(const Fabric& fabric, int host, int rail,
              const std::string& what) {
   if (what == "link-down") return fabric.SetLink(host, rail, false);
   if (what == "link-up") return fabric.SetLink(host, rail, true);
+  if (what == "unplug") return fabric.SetCarrier(host, rail, false);
+  if (what == "plug") return fabric.SetCarrier(host, rail, true);
   if (what == "black-hole") return fabric.SetBlackHole(host, rail, true);
   if (what == "heal") return fabric.SetBlackHole(host, rail, false);
   if (what == "reset") return fabric.ResetConnections(host, rail);
   auto rate = ParseRate(what);
   if (rate.ok() && *rate > 0) return fabric.SetRate(host, rail, *rate);
-  return Status(Code::kInvalidArgument,
-                what +
-                    ": want link-down, link-up, black-hole, heal, reset or "
-                    "a rate such as 50mbit");
+  return Status(
+      Code::kInvalidArgument,
+      what +
+          ": want link-down, link-up, unplug, plug, black-hole, heal, reset or "
+          "a rate such as 50mbit");
 }
 
 int Fault(Arguments arguments) {

@@ -226,6 +226,13 @@ Status Fabric::SetLink(int host, int rail, bool up) const {
                  HostNetns(host), "");
 }
 
+Status Fabric::SetCarrier(int host, int rail, bool on) const {
+  ITHACA_RETURN_IF_ERROR(CheckRail(host, rail));
+  return RunTool(
+      {"ip", "link", "set", PortName(host, rail), on ? "up" : "down"},
+      SwitchNetns(), "");
+}
+
 Status Fabric::SetBlackHole(int host, int rail, bool on) const {
   ITHACA_RETURN_IF_ERROR(CheckRail(host, rail));
   // A disabled port of a bridge neither forwards nor receives.

@@ -65,6 +65,8 @@ class Fabric {
   // Faults. All take effect before they return and can be taken back.
   // The host's own end goes down: its sockets see errors.
   Status SetLink(int host, int rail, bool up) const;
+  // The cable is pulled: the host's end stays up and loses its carrier.
+  Status SetCarrier(int host, int rail, bool on) const;
   // Frames to and from the rail vanish; its link stays up.
   Status SetBlackHole(int host, int rail, bool on) const;
   // Both directions. REQUIRES: bps > 0, and shaped at Up.

@@ -214,6 +214,22 @@ TEST_F(FabricTest, ALinkGoesDownAndComesBack) {
   EXPECT_THAT(state(), HasSubstr("LOWER_UP"));
 }
 
+TEST_F(FabricTest, ACableIsPulledAndPluggedInAgain) {
+  auto fabric = Up("hosts=2,rate=100mbit");
+  ASSERT_NE(fabric, nullptr);
+  Wire wire(*fabric, 0, 1, 0);
+  auto state = [&] {
+    return *AskTool({"ip", "-br", "link", "show", "rail0"},
+                    fabric->HostNetns(1));
+  };
+  ASSERT_TRUE(fabric->SetCarrier(1, 0, false).ok());
+  EXPECT_THAT(state(), HasSubstr("NO-CARRIER"));
+  EXPECT_THAT(state(), HasSubstr(",UP"));
+  wire.Send("later");
+  ASSERT_TRUE(fabric->SetCarrier(1, 0, true).ok());
+  EXPECT_EQ(wire.Receive(5), "later");
+}
+
 TEST_F(FabricTest, AResetReachesBothEndsOfOneRail) {
   auto fabric = Up("hosts=2,rails=2,rate=100mbit");
   ASSERT_NE(fabric, nullptr);

@@ -15,8 +15,10 @@ Usage
   fabric exec [--id ID] HOST -- CMD...
                               run a command inside host 0, 1, ... (or "switch")
   fabric fault [--id ID] HOST RAIL WHAT
-                              link-down, link-up, black-hole, heal, reset, or a
-                              rate such as 50mbit
+                              link-down, link-up (the host's own end); unplug,
+                              plug (its carrier); black-hole, heal (frames
+                              vanish); reset (every TCP connection of the rail);
+                              or a rate such as 50mbit
   fabric down [ID | --all]    remove one; or all that are left over or kept
   fabric bound SPEC           the least time of an all-to-all, and why
   fabric bench [flags]        measure ithaca-perf on the fabrics of the table
