@@ -1,42 +1,30 @@
 #include "plugin/net/comms.h"
 
-#include <sys/epoll.h>
-#include <sys/socket.h>
+#include <netinet/in.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <utility>
 
 #include "plugin/net/engine.h"
+#include "plugin/rails/redial_schedule.h"
 
 namespace ithaca::net {
+namespace {
 
-// --- LaneGuard
+constexpr int64_t kKnockNs = 500 * kNsPerMs;
 
-LaneGuard::LaneGuard(int fd, Lane* lane, Connection* connection, Engine* engine)
-    : fd_(fd), lane_(lane), connection_(connection), engine_(engine) {
-  StatusOr<uint64_t> token = engine_->poller()->Add(fd, EPOLLIN, this);
-  if (token.ok()) token_ = *token;
+Status PeerGone(const std::string& pair) {
+  return Errorf(Code::kUnavailable,
+                "its process is gone: nobody listens any more at %s",
+                pair.c_str());
 }
 
-LaneGuard::~LaneGuard() {
-  engine_->Forget(this);
-  engine_->poller()->Remove(token_);
-  close(fd_);
+Status PeerClosed() {
+  return Status(Code::kUnavailable, "the peer has ended it");
 }
 
-void LaneGuard::OnReady(uint32_t) {
-  const ssize_t n =
-      recv(fd_, engine_->poller()->scratch(), Poller::kScratchBytes, 0);
-  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  engine_->poller()->Remove(token_);
-  why_ = n > 0 ? Status(Code::kDataLoss, "unexpected bytes from the peer")
-               : Status(Code::kUnavailable, "the peer closed the lane");
-  engine_->ExpireLater(this);
-}
-
-void LaneGuard::Expire() { connection_->OnLaneDown(lane_, why_); }
+}  // namespace
 
 // --- ListenComm
 
@@ -46,7 +34,7 @@ ListenComm::~ListenComm() { engine_->Forget(this); }
 
 SendComm::SendComm(Engine* engine, const Device& device, const Handle& handle,
                    ConnectionId id)
-    : engine_(engine),
+    : Comm(engine),
       handle_(handle),
       id_(id),
       deadline_ns_(engine->config().clock->NowNs() +
@@ -64,53 +52,46 @@ SendComm::SendComm(Engine* engine, const Device& device, const Handle& handle,
     for (size_t i = 0; i < remote; ++i)
       targets.push_back(
           {device.rails[k % local], handle.rails[(k + i) % remote]});
-    dialers_.push_back(std::make_unique<Dialer>(
-        &engine->config().rails, std::move(targets),
-        [this, k](int rail) { return HelloFor(k, rail); },
-        engine->config().options.peer_timeout_s, engine->poller()));
+    dialers_.push_back(std::make_unique<LaneDialer>(
+        engine, std::move(targets),
+        [this, k](int rail, uint32_t dial) { return HelloFor(k, rail, dial); },
+        [this, k](Dialer* dialer, uint32_t dial) {
+          return engine_->FinishDial(dialer, k, dial, this);
+        }));
     dialers_.back()->Start();
   }
 }
 
 SendComm::~SendComm() {
   engine_->Forget(this);
-  connection_.DropLanes();  // before their guards: the peer hears of it last
-  guards_.clear();
+  DropLanes();
 }
 
-StatusOr<Hello> SendComm::HelloFor(int lane, int rail) const {
+StatusOr<Hello> SendComm::HelloFor(int lane, int rail, uint32_t dial) const {
   Hello hello;
   hello.lane = lane;
   hello.listener = handle_.listener;
   hello.nonce = handle_.nonce;
   hello.connection = id_;
+  hello.dial = dial;
   ITHACA_RETURN_IF_ERROR(engine_->Greet(&hello, rail));
   return hello;
 }
 
 bool SendComm::Step() {
-  if (!connection_.status().ok()) dialers_.clear();
   bool settled = true;
+  const int64_t now_ns = engine_->config().clock->NowNs();
   for (size_t i = 0; i < dialers_.size(); ++i) {
-    Dialer* const dialer = dialers_[i].get();
-    if (dialer == nullptr) continue;
-    dialer->HurryUp(engine_->config().clock->NowNs());
-    if (dialer->state() == Dialer::State::kWelcome) {
-      const Status status = engine_->FinishDial(dialer, i, this);
-      if (status.ok()) {
-        dialers_[i].reset();
-        continue;
-      }
-      dialer->NextTarget(status);
-    }
-    if (dialer->state() == Dialer::State::kFailed) {
-      error_ = dialer->error();
+    LaneDialer* const dialer = dialers_[i].get();
+    if (!connection_.status().ok()) dialer->Stop();
+    if (!dialer->dialing()) continue;
+    dialer->Step(now_ns);
+    if (dialer->dialing())
+      settled = false;
+    else if (connection_.lane(i) == nullptr)
       ITHACA_INFO(*engine_->config().log, "ithaca: no lane %zu to %s: %s", i,
-                  connection_.peer().c_str(), error_.message().c_str());
-      dialers_[i].reset();
-      continue;
-    }
-    settled = false;
+                  connection_.peer().c_str(),
+                  dialer->error().message().c_str());
   }
   return settled;
 }
@@ -118,15 +99,18 @@ bool SendComm::Step() {
 Status SendComm::Verdict() const {
   if (!connection_.status().ok()) return connection_.status();
   if (connection_.lanes_up() > 0) return Status();
-  const bool hope = std::any_of(dialers_.begin(), dialers_.end(),
-                                [](const auto& d) { return d != nullptr; });
-  if (!hope)
-    return Errorf(error_.code(), "cannot connect to %s: %s",
-                  connection_.peer().c_str(), error_.message().c_str());
-  if (engine_->config().clock->NowNs() < deadline_ns_) return Status();
+  Status error;
   std::string tried;
-  for (const auto& dialer : dialers_)
-    if (dialer != nullptr) tried += " " + dialer->Describe() + ";";
+  for (const auto& dialer : dialers_) {
+    if (dialer->dialing())
+      tried += " " + dialer->Describe() + ";";
+    else if (!dialer->error().ok())
+      error = dialer->error();
+  }
+  if (tried.empty() && !error.ok())
+    return Errorf(error.code(), "cannot connect to %s: %s",
+                  connection_.peer().c_str(), error.message().c_str());
+  if (engine_->config().clock->NowNs() < deadline_ns_) return Status();
   return Errorf(Code::kDeadlineExceeded,
                 "no answer from %s within %d s (ITHACA_PEER_TIMEOUT); waiting "
                 "for:%s is its process alive, and do firewalls let these "
@@ -135,12 +119,97 @@ Status SendComm::Verdict() const {
                 engine_->config().options.peer_timeout_s, tried.c_str());
 }
 
+void SendComm::Restore(int64_t now_ns) {
+  const bool any_pair = !AnyLaneWorks();
+  for (size_t i = 0; i < dialers_.size() && connection_.status().ok(); ++i) {
+    LaneDialer* const dialer = dialers_[i].get();
+    dialer->Step(now_ns);
+    if (connection_.peer_left()) {
+      dialer->Stop();
+    } else if (Works(i)) {
+      dialer->OnUp();
+    } else {
+      dialer->Restore(any_pair, now_ns);
+    }
+    if (!any_pair) continue;
+    if (dialer->peer_gone()) connection_.Fail(PeerGone(dialer->Describe()));
+    if (dialer->peer_closed()) connection_.Fail(PeerClosed());
+  }
+}
+
+std::string SendComm::DescribeLane(int index) const {
+  if (index >= static_cast<int>(dialers_.size())) return "";
+  const LaneDialer& dialer = *dialers_[index];
+  if (connection_.lane(index) != nullptr)
+    return connection_.lane(index)->Describe() + " is silent";
+  return dialer.Describe() + " is down" +
+         (dialer.error().ok() ? "" : ", " + dialer.error().message());
+}
+
 // --- RecvComm
 
 RecvComm::~RecvComm() {
   engine_->Forget(this);
-  connection_.DropLanes();  // before their guards: the peer hears of it last
-  guards_.clear();
+  DropLanes();
+}
+
+void RecvComm::SetOrigin(const Hello& hello, int rail, sockaddr_storage from) {
+  const uint16_t port = htons(hello.knock_port);
+  if (from.ss_family == AF_INET)
+    reinterpret_cast<sockaddr_in*>(&from)->sin_port = port;
+  else
+    reinterpret_cast<sockaddr_in6*>(&from)->sin6_port = port;
+  origins_[hello.lane] = {true, {rail, from}};
+}
+
+// The connector dials whatever is down; whether there still is one shows when
+// nobody listens where it did.
+void RecvComm::Restore(int64_t now_ns) {
+  if (connection_.pending() == 0 || AnyLaneWorks()) return knock_.reset();
+  if (knock_ == nullptr) {
+    if (now_ns < next_knock_ns_) return;
+    next_knock_ns_ = now_ns + kKnockNs;
+    return Knock();
+  }
+  knock_->HurryUp(now_ns);
+  if (knock_->state() == Dialer::State::kTrying) return;
+  hung_up_ = knock_->hung_up() ? hung_up_ + 1 : 0;
+  if (knock_->state() == Dialer::State::kWelcome)
+    close(knock_->TakeSocket());
+  else if (knock_->nobody_there())
+    connection_.Fail(PeerGone(knock_->Describe()));
+  else if (knock_->refused() || hung_up_ >= 2)
+    connection_.Fail(PeerClosed());
+  knock_.reset();
+}
+
+void RecvComm::Knock() {
+  std::vector<Dialer::Target> targets;
+  for (const Origin& origin : origins_)
+    if (origin.known) targets.push_back(origin.knock);
+  if (targets.empty()) return;
+  knock_ = std::make_unique<Dialer>(
+      &engine_->config().rails, std::move(targets),
+      [this](int) -> StatusOr<Hello> {
+        Hello hello;
+        hello.kinds = 0;
+        hello.connection = id_;
+        hello.pid = getpid();
+        return hello;
+      },
+      engine_->config().options.peer_timeout_s, engine_->poller(),
+      Dialer::Patience{rails::RedialSchedule::kConnectNs,
+                       rails::RedialSchedule::kWelcomeNs});
+  knock_->Start();
+}
+
+std::string RecvComm::DescribeLane(int index) const {
+  const Origin& origin = origins_[index];
+  if (connection_.lane(index) != nullptr)
+    return connection_.lane(index)->Describe() + " is silent";
+  if (!origin.known) return "";
+  return engine_->config().rails[origin.knock.rail].name +
+         " is down, and the peer has not dialled it again";
 }
 
 }  // namespace ithaca::net

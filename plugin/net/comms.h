@@ -2,11 +2,15 @@
 // receiving.
 //
 // Each is a connection (or the place where connections arrive) with what keeps
-// its lanes: the dialers that still try, and the sockets that watch over lanes
-// made by UCX. All with the engine's lock held.
+// its lanes: who dials them, and the sockets that watch over lanes without one.
+// While a connection has work, its communicator watches the lanes: one on a
+// dead path is given up when another works, and is dialled again; without any
+// that works, the connection ends after ITHACA_PEER_TIMEOUT, or as soon as it
+// is certain that the peer is gone. All with the engine's lock held.
 #ifndef ITHACA_PLUGIN_NET_COMMS_H_
 #define ITHACA_PLUGIN_NET_COMMS_H_
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -17,8 +21,10 @@
 #include "plugin/core/clock.h"
 #include "plugin/core/status.h"
 #include "plugin/net/devices.h"
+#include "plugin/net/lane_dialer.h"
+#include "plugin/net/lane_guard.h"
+#include "plugin/rails/lane_health.h"
 #include "plugin/socket/dialer.h"
-#include "plugin/socket/poller.h"
 #include "plugin/transport/connection.h"
 #include "plugin/transport/handle.h"
 #include "plugin/transport/handshake.h"
@@ -29,44 +35,58 @@ namespace ithaca::net {
 
 class Engine;
 
-// Tells a connection that a lane without a socket of its own is down when the
-// peer's process ends: it holds the socket of the handshake, which the peer
-// closes last. What the peer sent before on the lane itself may still be on its
-// way then, so the lane gets kLaneGraceNs more.
-class LaneGuard : private Pollable {
- public:
-  // Takes over `fd`.
-  LaneGuard(int fd, Lane* lane, Connection* connection, Engine* engine);
-  ~LaneGuard() override;
-
-  // The grace is over.
-  void Expire();
-
- private:
-  void OnReady(uint32_t events) override;
-
-  const int fd_;
-  Lane* const lane_;
-  Connection* const connection_;
-  Engine* const engine_;
-  uint64_t token_ = 0;
-  Status why_;
-};
-
-inline constexpr int64_t kLaneGraceNs = 200 * kNsPerMs;
+// How often watched connections look after their lanes.
+inline constexpr int64_t kWatchNs = 50 * kNsPerMs;
 
 // What sending and receiving have in common for the engine.
 class Comm {
  public:
+  explicit Comm(Engine* engine) : engine_(engine) {}
   virtual ~Comm() = default;
   virtual Connection* connection() = 0;
-  void Guard(int fd, Lane* lane, Engine* engine) {
-    guards_.push_back(
-        std::make_unique<LaneGuard>(fd, lane, connection(), engine));
-  }
+
+  // Connection::AddLane, with the socket of the handshake when the lane needs
+  // it as a guard; else `guard_fd` is -1. Takes it over.
+  Status AddLane(int index, int rail, uint32_t dial, std::unique_ptr<Lane> lane,
+                 int guard_fd);
+
+  void StartWatch(int64_t now_ns);
+  // Looks after the lanes, every kWatchNs. False: there is no need any more.
+  bool Watch(int64_t now_ns);
 
  protected:
-  std::vector<std::unique_ptr<LaneGuard>> guards_;
+  // Drops lanes and guards. To be called by destructors.
+  void DropLanes();
+
+  // Does what this end can to get lanes that are down back, or to learn that
+  // the peer is gone: then it fails the connection.
+  virtual void Restore(int64_t now_ns) = 0;
+  // What is known about lane `index`, for the log; empty: there is none.
+  virtual std::string DescribeLane(int index) const = 0;
+
+  // Whether a lane is up and its path answers.
+  bool Works(int index);
+  bool AnyLaneWorks();
+
+  Engine* const engine_;
+
+ private:
+  void CheckLane(int index, int64_t now_ns);
+  void CheckLanes(int64_t now_ns);
+  void FailWhenOverdue(int64_t now_ns);
+  bool Sample(int index, rails::PathSample* sample);
+  void Ping(int index);
+
+  struct WatchedLane {
+    uint32_t dial = 0;
+    rails::LaneHealth health;
+    uint64_t bytes_received = 0;
+    bool outstanding = false;
+  };
+  std::array<WatchedLane, kMaxLanes> watched_;
+  std::array<std::unique_ptr<LaneGuard>, kMaxLanes> guards_;
+  int64_t busy_ns_ = 0;   // when there was work last
+  int64_t alive_ns_ = 0;  // until when no work waited in vain
 };
 
 class SendComm final : public Comm {
@@ -76,33 +96,35 @@ class SendComm final : public Comm {
            ConnectionId id);
   ~SendComm() override;
 
-  // Takes what the dialers have achieved. True when no lane is still to come.
+  // Takes what the first dials have achieved. True when no lane is still to
+  // come.
   bool Step();
   // OK while there is a lane or hope of one.
   Status Verdict() const;
   bool connected() const { return connection_.lanes_up() > 0; }
   SendConnection* connection() override { return &connection_; }
+  const ConnectionId& id() const { return id_; }
 
  private:
-  StatusOr<Hello> HelloFor(int lane, int rail) const;
+  StatusOr<Hello> HelloFor(int lane, int rail, uint32_t dial) const;
+  void Restore(int64_t now_ns) override;
+  std::string DescribeLane(int index) const override;
 
-  Engine* const engine_;
   const Handle handle_;
   const ConnectionId id_;
   const int64_t deadline_ns_;
   SendConnection connection_;
-  std::vector<std::unique_ptr<Dialer>> dialers_;  // by lane; null = settled
-  Status error_;                                  // of the dialers that gave up
+  std::vector<std::unique_ptr<LaneDialer>> dialers_;  // by lane
 };
 
 class RecvComm final : public Comm {
  public:
   RecvComm(Engine* engine, ConnectionId id, uint64_t listener, uint64_t nonce,
            RecvConnection::Options options)
-      : id_(id),
+      : Comm(engine),
+        id_(id),
         listener_(listener),
         nonce_(nonce),
-        engine_(engine),
         connection_(std::move(options)) {}
   ~RecvComm() override;
 
@@ -111,13 +133,28 @@ class RecvComm final : public Comm {
   bool Owns(const Hello& hello) const {
     return hello.listener == listener_ && hello.nonce == nonce_;
   }
+  // A lane came from `from`, over local rail `rail`; where to knock.
+  void SetOrigin(const Hello& hello, int rail, sockaddr_storage from);
 
  private:
+  void Restore(int64_t now_ns) override;
+  std::string DescribeLane(int index) const override;
+  void Knock();
+
   const ConnectionId id_;
   const uint64_t listener_;
   const uint64_t nonce_;
-  Engine* const engine_;
   RecvConnection connection_;
+
+  // The other end dials; this one can only ask whether it is still there.
+  struct Origin {
+    bool known = false;
+    Dialer::Target knock;
+  };
+  std::array<Origin, kMaxLanes> origins_;
+  std::unique_ptr<Dialer> knock_;
+  int64_t next_knock_ns_ = 0;
+  int hung_up_ = 0;  // knocks in a row
 };
 
 class ListenComm {

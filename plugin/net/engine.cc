@@ -39,7 +39,8 @@ StatusOr<std::shared_ptr<Engine>> Engine::Create(
 Engine::Engine(Config config, std::unique_ptr<LaneBackend> ucx)
     : config_(std::move(config)),
       ucx_(std::move(ucx)),
-      broker_(config_.rails.size(), config_.options.window_bytes) {}
+      broker_(config_.rails.size(), config_.options.window_bytes),
+      rail_events_(&config_.rails, config_.clock, config_.log) {}
 
 Engine::~Engine() {
   attempts_.clear();
@@ -85,6 +86,8 @@ StatusOr<std::unique_ptr<SendComm>> Engine::Connect(const Device& device,
     SetHandleAttempt(handle, content.attempt);
     auto comm = std::make_unique<SendComm>(this, device, content, id);
     dialing_.insert(comm.get());
+    senders_[id] = comm.get();
+    comms_[comm->connection()] = comm.get();
     attempts_[content.attempt].comm = std::move(comm);
   }
   const auto attempt = attempts_.find(content.attempt);
@@ -128,9 +131,11 @@ StatusOr<std::unique_ptr<RecvComm>> Engine::Accept(ListenComm* listener) {
                 config_.options.peer_timeout_s);
 }
 
-Status Engine::Greet(Hello* hello, int rail) const {
+Status Engine::Greet(Hello* hello, int rail) {
   hello->comm_id = config_.comm_id;
   hello->pid = getpid();
+  if (StatusOr<sockaddr_storage> address = acceptor_->Open(rail); address.ok())
+    hello->knock_port = AddressPort(*address);
   if (ucx_ == nullptr) return Status();
   StatusOr<std::string> address = ucx_->Address(rail);
   if (!address.ok()) return address.status();
@@ -140,7 +145,8 @@ Status Engine::Greet(Hello* hello, int rail) const {
   return Status();
 }
 
-Status Engine::FinishDial(Dialer* dialer, int index, Comm* comm) {
+Status Engine::FinishDial(Dialer* dialer, int index, uint32_t dial,
+                          Comm* comm) {
   const std::string name = dialer->Describe();
   const int fd = dialer->TakeSocket();
   const Welcome& welcome = dialer->welcome();
@@ -155,11 +161,10 @@ Status Engine::FinishDial(Dialer* dialer, int index, Comm* comm) {
           ? ucx_->Open(dialer->rail(), dialer->hello().ucx_lane_id,
                        welcome.text, welcome.ucx_lane_id, comm->connection())
           : SocketLane::Create(fd, name, poller_.get(), comm->connection());
-  if (use_ucx && lane.ok()) comm->Guard(fd, lane.value().get(), this);
   if (use_ucx && !lane.ok()) close(fd);
   if (!lane.ok()) return lane.status();
-  return comm->connection()->AddLane(index, dialer->rail(),
-                                     std::move(lane).value());
+  return comm->AddLane(index, dialer->rail(), dial, std::move(lane).value(),
+                       use_ucx ? fd : -1);
 }
 
 // --- Answering hellos.
@@ -168,12 +173,16 @@ bool Engine::Refuse(int fd, Verdict verdict, const std::string& why) {
   Welcome welcome;
   welcome.verdict = verdict;
   welcome.text = why;
+  Answer(fd, welcome);
+  return true;
+}
+
+void Engine::Answer(int fd, const Welcome& welcome) {
   const std::string bytes = EncodeWelcome(welcome);
   // A fresh socket takes this much; whoever does not read it is no loss.
   (void)!send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   shutdown(fd, SHUT_WR);
   poller_->Linger(fd);
-  return true;
 }
 
 RecvComm* Engine::ReceiverFor(const Hello& hello, const std::string& peer) {
@@ -196,20 +205,44 @@ RecvComm* Engine::ReceiverFor(const Hello& hello, const std::string& peer) {
                                          hello.nonce, options);
   RecvComm* const receiver = comm.get();
   receivers_[hello.connection] = receiver;
+  comms_[receiver->connection()] = receiver;
   listener->second->ready_.push_back(std::move(comm));
   return receiver;
 }
 
+bool Engine::IsLate(const Hello& hello) const {
+  const auto listener = listeners_.find(hello.listener);
+  return listener != listeners_.end() &&
+         listener->second->nonce() == hello.nonce &&
+         listener->second->seen_.count(hello.connection) > 0;
+}
+
+bool Engine::OnKnock(int fd, const Hello& hello) {
+  const auto sender = senders_.find(hello.connection);
+  if (sender == senders_.end()) {
+    close(fd);
+    return true;
+  }
+  if (!sender->second->connection()->status().ok())
+    return Refuse(fd, Verdict::kRefused, "the connection has failed already");
+  Answer(fd, Welcome());
+  return true;
+}
+
 bool Engine::OnHello(int rail, int fd, const std::string& peer,
                      const Hello& hello) {
+  if (hello.kinds == 0) return OnKnock(fd, hello);
   RecvComm* const comm = ReceiverFor(hello, peer);
   if (comm == nullptr) {
-    // Not a word to whoever cannot name a listener of ours.
+    // Not a word to whoever cannot name a listener of ours. A lane dialled for
+    // a connection that was closed meanwhile is no stranger.
     close(fd);
-    return false;
+    return hello.dial > 1 || IsLate(hello);
   }
   if (!comm->connection()->status().ok())
     return Refuse(fd, Verdict::kRefused, "the connection has failed already");
+  if (hello.dial <= comm->connection()->dial(hello.lane))
+    return Refuse(fd, Verdict::kStale, "a later dial was answered already");
   const Status status = AddAcceptedLane(
       comm, rail, fd, config_.rails[rail].name + " <- " + peer, hello);
   if (!status.ok())
@@ -239,21 +272,26 @@ Status Engine::AddAcceptedLane(RecvComm* comm, int rail, int fd,
                   name.c_str(), opened.status().ToString().c_str());
     }
   }
+  sockaddr_storage from = {};
+  socklen_t length = sizeof(from);
+  if (hello.knock_port != 0 &&
+      getpeername(fd, reinterpret_cast<sockaddr*>(&from), &length) == 0)
+    comm->SetOrigin(hello, rail, from);
   const std::string bytes = EncodeWelcome(welcome);
   if (send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT) !=
       static_cast<ssize_t>(bytes.size())) {
     close(fd);
     return Errorf(Code::kUnavailable, "%s: cannot answer", name.c_str());
   }
-  if (lane != nullptr) {
-    comm->Guard(fd, lane.get(), this);
-  } else {
+  const bool guarded = lane != nullptr;
+  if (!guarded) {
     StatusOr<std::unique_ptr<Lane>> made =
         SocketLane::Create(fd, name, poller_.get(), comm->connection());
     if (!made.ok()) return made.status();
     lane = std::move(made).value();
   }
-  return comm->connection()->AddLane(hello.lane, rail, std::move(lane));
+  return comm->AddLane(hello.lane, rail, hello.dial, std::move(lane),
+                       guarded ? fd : -1);
 }
 
 // --- Progress.
@@ -272,6 +310,8 @@ void Engine::Progress() {
 void Engine::Kick() {
   for (size_t i = 0; i < to_flush_.size(); ++i) to_flush_[i]->Flush();
   to_flush_.clear();
+  for (Connection* connection : to_reap_) connection->ReapLanes();
+  to_reap_.clear();
   // Not within a lane's callback here, so lanes may go. Before they would write
   // zeros for memory that a failed connection has let go of.
   DropFailed();
@@ -298,6 +338,20 @@ void Engine::Tick(int64_t now_ns) {
     if (due) guard->first->Expire();
     guard = due ? expiring_.erase(guard) : std::next(guard);
   }
+  if (now_ns - last_watch_ns_ >= kWatchNs) WatchComms(now_ns);
+}
+
+void Engine::WatchComms(int64_t now_ns) {
+  last_watch_ns_ = now_ns;
+  size_t kept = 0;
+  for (size_t i = 0; i < watched_.size(); ++i) {
+    Comm* const comm = watched_[i];
+    const bool keep = comm->Watch(now_ns);
+    comm->connection()->set_watched(keep);
+    if (keep) watched_[kept++] = comm;
+  }
+  watched_.resize(kept);
+  Kick();  // pings, and what lost lanes are taken over by
 }
 
 void Engine::ExpireAttempts(int64_t now_ns) {
@@ -315,7 +369,37 @@ void Engine::OnWantsFlush(Connection* connection) {
 
 void Engine::OnFailed(Connection* connection) { failed_.push_back(connection); }
 
+void Engine::OnBusy(Connection* connection) {
+  const auto comm = comms_.find(connection);
+  if (comm == comms_.end()) return;
+  connection->set_watched(true);
+  comm->second->StartWatch(config_.clock->NowNs());
+  watched_.push_back(comm->second);
+}
+
+void Engine::OnLaneLost(Connection* connection, int rail, const Status& why) {
+  rail_events_.OnLost(rail, connection->peer(), connection->lanes_up(), why);
+  to_reap_.push_back(connection);
+  if (!connection->watched()) OnBusy(connection);
+}
+
+void Engine::OnLaneBack(Connection* connection, int rail) {
+  rail_events_.OnBack(rail, connection->peer());
+}
+
+void Engine::OnRegranted(int rail, uint64_t bytes) {
+  rail_events_.OnRegranted(rail, bytes);
+}
+
 void Engine::Forget(Connection* connection) {
+  const auto comm = comms_.find(connection);
+  if (comm != comms_.end()) {
+    watched_.erase(std::remove(watched_.begin(), watched_.end(), comm->second),
+                   watched_.end());
+    comms_.erase(comm);
+  }
+  to_reap_.erase(std::remove(to_reap_.begin(), to_reap_.end(), connection),
+                 to_reap_.end());
   to_flush_.erase(std::remove(to_flush_.begin(), to_flush_.end(), connection),
                   to_flush_.end());
   failed_.erase(std::remove(failed_.begin(), failed_.end(), connection),
@@ -333,6 +417,7 @@ void Engine::Forget(ListenComm* listener) { listeners_.erase(listener->id()); }
 void Engine::Forget(SendComm* comm) {
   // What was queued (nothing, or a last frame) goes out with the lanes.
   dialing_.erase(comm);
+  senders_.erase(comm->id());
   Forget(comm->connection());
 }
 

@@ -15,6 +15,7 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "plugin/core/clock.h"
@@ -23,6 +24,7 @@
 #include "plugin/core/status.h"
 #include "plugin/net/comms.h"
 #include "plugin/net/devices.h"
+#include "plugin/net/rail_events.h"
 #include "plugin/rails/grant_broker.h"
 #include "plugin/socket/acceptor.h"
 #include "plugin/socket/poller.h"
@@ -73,8 +75,8 @@ class Engine final : public ConnectionOwner, public HelloSink {
   // --- For the communicator objects (comms.h).
 
   // A lane to what `dialer` was welcomed by, as number `index` of the comm.
-  Status FinishDial(Dialer* dialer, int index, Comm* comm);
-  Status Greet(Hello* hello, int rail) const;
+  Status FinishDial(Dialer* dialer, int index, uint32_t dial, Comm* comm);
+  Status Greet(Hello* hello, int rail);
   void ExpireLater(LaneGuard* guard);
   void Forget(LaneGuard* guard);
   void Forget(ListenComm* listener);
@@ -83,10 +85,18 @@ class Engine final : public ConnectionOwner, public HelloSink {
 
   const Config& config() const { return config_; }
   Poller* poller() { return poller_.get(); }
+  // Losses and returns of a rail's lanes, for telemetry.
+  const RailCounters& rail_counters(int rail) const {
+    return rail_events_.counters(rail);
+  }
 
   // ConnectionOwner.
   void OnWantsFlush(Connection* connection) override;
   void OnFailed(Connection* connection) override;
+  void OnBusy(Connection* connection) override;
+  void OnLaneLost(Connection* connection, int rail, const Status& why) override;
+  void OnLaneBack(Connection* connection, int rail) override;
+  void OnRegranted(int rail, uint64_t bytes) override;
 
  private:
   Engine(Config config, std::unique_ptr<LaneBackend> ucx);
@@ -101,12 +111,16 @@ class Engine final : public ConnectionOwner, public HelloSink {
                const Hello& hello) override;
   RecvComm* ReceiverFor(const Hello& hello, const std::string& peer);
   bool Refuse(int fd, Verdict verdict, const std::string& why);
+  bool IsLate(const Hello& hello) const;
+  bool OnKnock(int fd, const Hello& hello);
+  void Answer(int fd, const Welcome& welcome);
   Status AddAcceptedLane(RecvComm* comm, int rail, int fd,
                          const std::string& name, const Hello& hello);
   void Forget(Connection* connection);
   void Tick(int64_t now_ns);
   // Ends the attempts that nobody has asked for within the peer time-out.
   void ExpireAttempts(int64_t now_ns);
+  void WatchComms(int64_t now_ns);
   void DropFailed();
   uint64_t Random();
 
@@ -117,17 +131,23 @@ class Engine final : public ConnectionOwner, public HelloSink {
   const std::unique_ptr<LaneBackend> ucx_;
   rails::GrantBroker broker_;
   std::unique_ptr<Acceptor> acceptor_;
+  RailEvents rail_events_;
 
-  std::map<uint64_t, ListenComm*> listeners_;    // by id
-  std::map<ConnectionId, RecvComm*> receivers_;  // all that exist
-  std::map<uint64_t, Attempt> attempts_;         // not yet connected
-  std::map<LaneGuard*, int64_t> expiring_;       // when
+  std::map<uint64_t, ListenComm*> listeners_;           // by id
+  std::map<ConnectionId, RecvComm*> receivers_;         // all that exist
+  std::map<ConnectionId, SendComm*> senders_;           // all that exist
+  std::unordered_map<const Connection*, Comm*> comms_;  // all of both
+  std::map<uint64_t, Attempt> attempts_;                // not yet connected
+  std::map<LaneGuard*, int64_t> expiring_;              // when
   std::set<SendComm*> dialing_;  // those with lanes still to come
+  std::vector<Comm*> watched_;   // those with work, or lanes to restore
   std::vector<Connection*> to_flush_;
+  std::vector<Connection*> to_reap_;
   std::vector<Connection*> failed_;
   uint64_t next_id_ = 1;
   int64_t last_tick_ns_ = 0;
   int64_t last_expiry_ns_ = 0;
+  int64_t last_watch_ns_ = 0;
   int64_t last_idle_ns_ = 0;
 };
 

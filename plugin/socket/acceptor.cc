@@ -71,8 +71,10 @@ class Acceptor::Visitor : public Pollable {
       const size_t want = wanted_ - input_.size();
       const ssize_t n = recv(fd_, acceptor_->poller_->scratch(), want, 0);
       if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
-      if (n <= 0)
-        return Leave(input_.empty() ? "it sent nothing" : "it hung up");
+      if (n <= 0) {
+        // Nothing to log: a connector that closes while it dials does so.
+        return input_.empty() ? Close() : Leave("it hung up");
+      }
       input_.append(acceptor_->poller_->scratch(), n);
       if (input_.size() < wanted_) continue;
       if (wanted_ == kHelloBytes && !DecodeHead()) return;

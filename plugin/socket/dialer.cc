@@ -13,12 +13,13 @@ namespace ithaca {
 
 Dialer::Dialer(const std::vector<Rail>* rails, std::vector<Target> targets,
                std::function<StatusOr<Hello>(int)> hello_for, int timeout_s,
-               Poller* poller)
+               Poller* poller, Patience patience)
     : rails_(rails),
       targets_(std::move(targets)),
       hello_for_(std::move(hello_for)),
       timeout_s_(timeout_s),
-      poller_(poller) {}
+      poller_(poller),
+      patience_(patience) {}
 
 Dialer::~Dialer() { Close(); }
 
@@ -70,18 +71,20 @@ void Dialer::Fail(const Status& why) {
 }
 
 void Dialer::HurryUp(int64_t now_ns) {
-  // Not once it is connected: a busy peer may take its time to answer the
-  // hello, and must not get a second one for the same lane.
-  if (state_ != State::kTrying || fd_ < 0 || connected_ ||
-      current_ + 1 == targets_.size())
-    return;
+  if (state_ != State::kTrying || fd_ < 0) return;
   if (since_ns_ == 0) since_ns_ = now_ns;
-  const int64_t share_ns =
-      timeout_s_ * kNsPerSecond / static_cast<int64_t>(targets_.size());
-  if (now_ns - since_ns_ >= share_ns)
-    NextTarget(Errorf(Code::kUnavailable, "%s: no answer within %lld ms",
-                      Describe().c_str(),
-                      static_cast<long long>(share_ns / kNsPerMs)));
+  // A busy peer may take its time to answer the hello.
+  int64_t limit_ns = patience_.welcome_ns;
+  if (!connected_) {
+    limit_ns = patience_.connect_ns;
+    if (limit_ns == 0 && current_ + 1 < targets_.size())
+      limit_ns =
+          timeout_s_ * kNsPerSecond / static_cast<int64_t>(targets_.size());
+  }
+  if (limit_ns > 0 && now_ns - since_ns_ >= limit_ns)
+    NextTarget(Errorf(Code::kUnavailable, "%s: no %s within %lld ms",
+                      Describe().c_str(), connected_ ? "welcome" : "answer",
+                      static_cast<long long>(limit_ns / kNsPerMs)));
 }
 
 void Dialer::NextTarget(const Status& why) {
@@ -104,11 +107,13 @@ bool Dialer::FinishConnect() {
   socklen_t length = sizeof(error);
   getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &length);
   if (error != 0) {
+    nobody_there_ |= error == ECONNREFUSED;
     Fail(ErrnoError(Code::kUnavailable, error, "connecting %s",
                     Describe().c_str()));
     return false;
   }
   connected_ = true;
+  since_ns_ = 0;
   return true;
 }
 
@@ -134,6 +139,7 @@ void Dialer::ReadWelcome() {
     const ssize_t n = recv(fd_, poller_->scratch(), wanted_ - input_.size(), 0);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (n <= 0) {
+      hung_up_ |= n == 0;
       return Fail(n == 0 ? Errorf(Code::kUnavailable,
                                   "%s hung up during the handshake",
                                   Describe().c_str())

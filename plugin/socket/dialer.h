@@ -27,18 +27,29 @@ class Dialer : private Pollable {
     sockaddr_storage address;
   };
   enum class State { kTrying, kWelcome, kFailed };
+  // How long a pair may take to connect, and then to send its welcome. 0: an
+  // equal share of the time-out, the last pair without end; and without end.
+  struct Patience {
+    int64_t connect_ns = 0;
+    int64_t welcome_ns = 0;
+  };
 
   // `hello_for(rail)` makes the hello to send over a local rail. `rails` and
   // `poller` outlive the dialer.
   Dialer(const std::vector<Rail>* rails, std::vector<Target> targets,
          std::function<StatusOr<Hello>(int rail)> hello_for, int timeout_s,
-         Poller* poller);
+         Poller* poller, Patience patience);
+  Dialer(const std::vector<Rail>* rails, std::vector<Target> targets,
+         std::function<StatusOr<Hello>(int rail)> hello_for, int timeout_s,
+         Poller* poller)
+      : Dialer(rails, std::move(targets), std::move(hello_for), timeout_s,
+               poller, Patience()) {}
   ~Dialer() override;
 
   // Starts the first attempt. Later calls do nothing.
   void Start();
-  // Gives the current pair up for the next when nobody has answered its
-  // connect for an equal share of the time-out. Call now and then.
+  // Gives the current pair up for the next when it took too long. Call now and
+  // then.
   void HurryUp(int64_t now_ns);
   // Gives the current pair up and tries the next.
   void NextTarget(const Status& why);
@@ -47,7 +58,9 @@ class Dialer : private Pollable {
   // REQUIRES: state() == kWelcome, for the rest. The socket stands behind the
   // welcome; the caller takes it over.
   int TakeSocket();
+  const Target& target() const { return targets_[current_]; }
   int rail() const { return targets_[current_].rail; }
+  // Also REQUIRES only refused(), for the verdict.
   const Welcome& welcome() const { return welcome_; }
   const Hello& hello() const { return hello_; }
   // "eth0 -> 10.0.0.2:5000".
@@ -57,6 +70,10 @@ class Dialer : private Pollable {
   const Status& error() const { return error_; }
   // A refusal by the listener itself: other rails would be refused too.
   bool refused() const { return refused_; }
+  // A host answered that nobody listens: the process is gone.
+  bool nobody_there() const { return nobody_there_; }
+  // Somebody listens, and hung up on our hello.
+  bool hung_up() const { return hung_up_; }
 
  private:
   void OnReady(uint32_t events) override;
@@ -73,14 +90,17 @@ class Dialer : private Pollable {
   const std::function<StatusOr<Hello>(int)> hello_for_;
   const int timeout_s_;
   Poller* const poller_;
+  const Patience patience_;
   State state_ = State::kTrying;
   size_t current_ = 0;
   bool started_ = false;
   bool refused_ = false;
+  bool nobody_there_ = false;
+  bool hung_up_ = false;
   int fd_ = -1;
   uint64_t token_ = 0;
   bool connected_ = false;
-  int64_t since_ns_ = 0;  // first seen connecting; 0 = not yet
+  int64_t since_ns_ = 0;  // first seen at this stage; 0 = not yet
   Hello hello_;
   std::string output_;
   size_t written_ = 0;

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "plugin/core/clock.h"
+#include "plugin/socket/path_sample.h"
 
 namespace ithaca {
 namespace {
@@ -49,6 +50,26 @@ SocketLane::~SocketLane() {
   } else {
     close(fd_);
   }
+}
+
+bool SocketLane::Sample(rails::PathSample* sample) const {
+  if (down_ || !SamplePath(fd_, sample)) return false;
+  sample->held |= queued_bytes_ > 0 && !sample->outstanding;
+  return true;
+}
+
+void SocketLane::Abandon() {
+  if (down_) return;
+  down_ = true;
+  poller_->Remove(token_);
+  // A reset: what the kernel still holds is not to be delivered, and the peer,
+  // if the path works after all, learns of it at once.
+  const linger reset = {1, 0};
+  setsockopt(fd_, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+  output_.clear();
+  queued_bytes_ = 0;
+  target_ = nullptr;
+  payload_left_ = 0;
 }
 
 // --- Output.

@@ -29,6 +29,8 @@ class SocketLane final : public Lane, private Pollable, private Flushable {
   void Forget(uint32_t seq) override;
   uint64_t queued_bytes() const override { return queued_bytes_; }
   LaneCounters counters() const override { return counters_; }
+  bool Sample(rails::PathSample* sample) const override;
+  void Abandon() override;
   std::string Describe() const override { return name_; }
 
  private:

@@ -100,6 +100,8 @@ TEST(Handshake, HelloRoundTrip) {
   hello.plan_hash = 9;
   hello.ucx_lane_id = 10;
   hello.pid = 11;
+  hello.knock_port = 12;
+  hello.dial = 13;
   hello.address = "address";
   const std::string bytes = EncodeHello(hello);
   Hello got;
@@ -204,7 +206,7 @@ TEST(Frame, AnAckNamesItsMessages) {
 TEST(Frame, ImpossibleFramesAreRefused) {
   const Frame bad[] = {
       {static_cast<FrameType>(0)},
-      {static_cast<FrameType>(6)},
+      {static_cast<FrameType>(9)},
       {FrameType::kEager, 0, kMaxEagerBytes + 1, 0, 0, 0, kMaxEagerBytes + 1},
       {FrameType::kEager, 0, 10, 0, 0, 0, 11},
       {FrameType::kAnnounce, 0, 1, 0, 0, 0, 1},
@@ -217,6 +219,8 @@ TEST(Frame, ImpossibleFramesAreRefused) {
       {FrameType::kData, 0, 0, 0, 0, 0, 0},
       {FrameType::kAck, 0, 1},
       {FrameType::kAck, kAcksPerFrame + 1},
+      {FrameType::kPing, 0, 1},
+      {FrameType::kLaneLost, kMaxLanes},
   };
   for (const Frame& frame : bad) {
     uint8_t bytes[kFrameBytes];

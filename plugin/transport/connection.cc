@@ -5,16 +5,23 @@
 
 namespace ithaca {
 
-Status Connection::AddLane(int index, int rail, std::unique_ptr<Lane> lane) {
+Status Connection::AddLane(int index, int rail, std::unique_ptr<Lane> lane,
+                           uint32_t dial) {
   if (index < 0 || index >= kMaxLanes)
     return Errorf(Code::kInvalidArgument, "lane number %d out of range", index);
   if (!status_.ok()) return status_;
   LaneSlot& slot = lanes_[index];
-  if (slot.up)
-    return Errorf(Code::kFailedPrecondition, "lane %d to %s is up already",
-                  index, peer_.c_str());
-  slot = {std::move(lane), rail, true};
+  if (dial <= slot.dial)
+    return Errorf(Code::kFailedPrecondition,
+                  "dial %u of lane %d to %s came after dial %u", dial, index,
+                  peer_.c_str(), slot.dial);
+  if (slot.up) Lose(index, Status(Code::kUnavailable, "it was dialled again"));
+  if (!status_.ok()) return status_;
+  const bool back = slot.dial != 0;
+  slot = {std::move(lane), rail, true, dial};
+  TellOfLostLanes();
   OnLaneUp(index);
+  if (back) owner_->OnLaneBack(this, rail);
   return Status();
 }
 
@@ -49,10 +56,18 @@ void Connection::LogFailure() {
 }
 
 void Connection::DropLanes() {
+  Frame bye;
+  bye.type = FrameType::kBye;
   for (LaneSlot& slot : lanes_) {
+    if (slot.up) slot.lane->Send(bye, nullptr);
     slot.up = false;
     slot.lane.reset();
   }
+}
+
+void Connection::ReapLanes() {
+  for (LaneSlot& slot : lanes_)
+    if (!slot.up) slot.lane.reset();
 }
 
 int Connection::lanes_up() const {
@@ -61,24 +76,80 @@ int Connection::lanes_up() const {
   return up;
 }
 
+// --- Lanes that go.
+
 void Connection::OnLaneDown(Lane* lane, const Status& why) {
   const int index = IndexOf(lane);
   if (index < 0 || !lanes_[index].up) return;
-  lanes_[index].up = false;
-  if (!status_.ok()) return;
+  if (!status_.ok()) {
+    lanes_[index].up = false;
+    return;
+  }
   // Where the two ends disagree, another lane would not help.
-  const bool disagree = why.code() == Code::kDataLoss ||
-                        why.code() == Code::kInvalidArgument ||
-                        why.code() == Code::kFailedPrecondition;
-  const int left = lanes_up();
-  if (disagree || left == 0)
-    return Fail(disagree ? why
-                         : Errorf(Code::kUnavailable,
-                                  "no lane is left; the last: %s",
-                                  why.message().c_str()));
-  ITHACA_WARN(*log_, "ithaca: lost a lane with %s, %d left: %s", peer_.c_str(),
-              left, why.message().c_str());
+  if (why.code() == Code::kDataLoss || why.code() == Code::kInvalidArgument ||
+      why.code() == Code::kFailedPrecondition) {
+    lanes_[index].up = false;
+    return Fail(why);
+  }
+  Lose(index, why);
+}
+
+void Connection::LoseLane(int index, uint32_t dial, const Status& why) {
+  if (!lanes_[index].up || lanes_[index].dial != dial || !status_.ok()) return;
+  lanes_[index].lane->Abandon();
+  Lose(index, why);
+}
+
+void Connection::Lose(int index, const Status& why) {
+  lanes_[index].up = false;
+  if (peer_left_ && lanes_up() == 0)
+    return Fail(Status(Code::kUnavailable, "the peer closed the connection"));
+  TellOfLostLanes();
   OnLaneLost(index);
+  owner_->OnLaneLost(this, lanes_[index].rail, why);
+}
+
+// Every time anew: who was told before may have been told over a lane that was
+// lost as well. The peer may not notice by itself: what would tell it goes over
+// the path that is dead.
+void Connection::TellOfLostLanes() {
+  Lane* const lane = LeastQueued();
+  if (lane == nullptr) return;
+  for (int i = 0; i < kMaxLanes; ++i) {
+    if (lanes_[i].up || lanes_[i].dial == 0) continue;
+    Frame lost;
+    lost.type = FrameType::kLaneLost;
+    lost.lane = i;
+    lost.seq = lanes_[i].dial;
+    lane->Send(lost, nullptr);
+  }
+}
+
+Status Connection::OnFrame(Lane* lane, const Frame& frame) {
+  switch (frame.type) {
+    case FrameType::kPing:
+      return Status();
+    case FrameType::kLaneLost:
+      LoseLane(frame.lane, frame.seq,
+               Status(Code::kUnavailable, "the peer gave it up"));
+      return Status();
+    case FrameType::kBye:
+      OnBye(lane);
+      return Status();
+    default:
+      return OnMessageFrame(lane, frame);
+  }
+}
+
+// The peer has no request left, or has failed. What it said before may still be
+// on its way over other lanes: the last of them ends the connection.
+void Connection::OnBye(Lane* lane) {
+  const int index = IndexOf(lane);
+  if (index < 0 || !status_.ok()) return;
+  peer_left_ = true;
+  lanes_[index].up = false;
+  if (lanes_up() == 0)
+    Fail(Status(Code::kUnavailable, "the peer closed the connection"));
 }
 
 Lane* Connection::LeastQueued() {
@@ -93,7 +164,7 @@ Lane* Connection::LeastQueued() {
 
 int Connection::IndexOf(const Lane* lane) const {
   for (int i = 0; i < kMaxLanes; ++i)
-    if (lanes_[i].lane.get() == lane) return i;
+    if (lane != nullptr && lanes_[i].lane.get() == lane) return i;
   return -1;
 }
 

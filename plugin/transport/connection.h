@@ -45,6 +45,16 @@ class ConnectionOwner {
   virtual void OnWantsFlush(Connection* connection) = 0;
   // The connection failed: call DropLanes() soon, so that the peer learns it.
   virtual void OnFailed(Connection* connection) = 0;
+  // The connection has something to do, and is not watched(): see to it that
+  // its lanes work.
+  virtual void OnBusy(Connection*) {}
+  // A lane on local rail `rail` was lost and the connection goes on, maybe
+  // without any: call ReapLanes() soon, and have it dialled again.
+  virtual void OnLaneLost(Connection*, int /*rail*/, const Status& /*why*/) {}
+  // A lane came up where one had been lost.
+  virtual void OnLaneBack(Connection*, int /*rail*/) {}
+  // Bytes granted on a lane of `rail` that was lost are granted again.
+  virtual void OnRegranted(int /*rail*/, uint64_t /*bytes*/) {}
 };
 
 class Connection : public LaneSink {
@@ -57,9 +67,19 @@ class Connection : public LaneSink {
   Connection& operator=(const Connection&) = delete;
 
   // Takes a lane that is up, as number `index` (0 <= index < kMaxLanes) on the
-  // local rail `rail`. A lane that stood there and is down is dropped.
-  // FAILED_PRECONDITION when one is up there; the error of a failed connection.
-  Status AddLane(int index, int rail, std::unique_ptr<Lane> lane);
+  // local rail `rail`, dialled for the `dial`th time. Takes the place of a lane
+  // of an earlier dial, which is lost then if it was up. FAILED_PRECONDITION
+  // when the one there is of this dial or a later one; the error of a failed
+  // connection. Not from within a lane's callback.
+  Status AddLane(int index, int rail, std::unique_ptr<Lane> lane,
+                 uint32_t dial = 1);
+
+  // Gives lane `index` up if it is up and of dial `dial`; its unfinished work
+  // goes to other lanes, and the peer is told.
+  void LoseLane(int index, uint32_t dial, const Status& why);
+
+  // Destroys lanes that are down. Not from within a lane's callback.
+  void ReapLanes();
 
   // Whether the request is complete; when it is, the sizes of its messages are
   // stored (request->count of them) and the request is free again. An error
@@ -85,7 +105,21 @@ class Connection : public LaneSink {
   const std::string& peer() const { return peer_; }
   ConnectionOwner* owner() const { return owner_; }
   int lanes_up() const;
+  // How many requests are accepted and not complete.
+  virtual int pending() const = 0;
+  // Lane `index`, or null when it is not up; and by which dial it last came up.
+  Lane* lane(int index) const {
+    return lanes_[index].up ? lanes_[index].lane.get() : nullptr;
+  }
+  uint32_t dial(int index) const { return lanes_[index].dial; }
+  // The peer said bye: lanes that are down stay so.
+  bool peer_left() const { return peer_left_; }
 
+  // Whether the owner watches the lanes; the owner's to set.
+  bool watched() const { return watched_; }
+  void set_watched(bool watched) { watched_ = watched; }
+
+  Status OnFrame(Lane* lane, const Frame& frame) final;
   void OnLaneDown(Lane* lane, const Status& why) final;
 
  protected:
@@ -93,6 +127,7 @@ class Connection : public LaneSink {
     std::unique_ptr<Lane> lane;
     int rail = 0;
     bool up = false;
+    uint32_t dial = 0;  // 0 = there never was one
   };
 
   // The request was done, and whoever made it knows: it may be used again.
@@ -100,14 +135,18 @@ class Connection : public LaneSink {
   // The lane came up (again) or went down, and the connection goes on.
   virtual void OnLaneUp(int index) = 0;
   virtual void OnLaneLost(int index) = 0;
-  // How many requests are accepted and not complete.
-  virtual int pending() const = 0;
+  // A frame that is about messages; as LaneSink::OnFrame.
+  virtual Status OnMessageFrame(Lane* lane, const Frame& frame) = 0;
   // The connection failed: make the lanes forget all user memory.
   virtual void ReleaseMemory() = 0;
 
   // The error of a connection that failed, to hand to who needs it alive.
   Status Refuse();
   void WantFlush() { owner_->OnWantsFlush(this); }
+  // To be called with each request that is accepted.
+  void Busy() {
+    if (!watched_) owner_->OnBusy(this);
+  }
   // The up lane with the least queued, or null.
   Lane* LeastQueued();
   const LaneSlot& slot(int index) const { return lanes_[index]; }
@@ -118,6 +157,9 @@ class Connection : public LaneSink {
 
  private:
   void LogFailure();
+  void Lose(int index, const Status& why);
+  void TellOfLostLanes();
+  void OnBye(Lane* lane);
 
   const std::string peer_;
   ConnectionOwner* const owner_;
@@ -125,6 +167,8 @@ class Connection : public LaneSink {
   std::array<LaneSlot, kMaxLanes> lanes_;
   Status status_;
   bool logged_ = false;
+  bool peer_left_ = false;
+  bool watched_ = false;
 };
 
 // a before b in the order of message numbers, which wrap.

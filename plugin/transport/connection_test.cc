@@ -302,49 +302,6 @@ TEST_F(ConnectionTest, AMessageLargerThanItsReceiveFailsTheConnection) {
   }
 }
 
-TEST_F(ConnectionTest, TheLastLaneTakesPendingRequestsWithIt) {
-  const std::vector<char> data(2 * kFragment);
-  auto sent = pair_.sender->Send(data.data(), data.size(), 1);
-  ASSERT_TRUE(sent.ok());
-  pair_.wires[0]->Break(0);
-  uint64_t bytes;
-  auto done = pair_.sender->Test(*sent, &bytes);
-  ASSERT_FALSE(done.ok());
-  EXPECT_EQ(done.status().code(), Code::kUnavailable);
-  EXPECT_EQ(pair_.log.lines, 1);
-  // And every later call says so too.
-  EXPECT_FALSE(pair_.sender->Send(data.data(), 1, 1).ok());
-  EXPECT_EQ(pair_.log.lines, 1);
-}
-
-TEST_F(ConnectionTest, AnIdlePeerMayLeaveQuietly) {
-  pair_.wires[0]->Break(1);
-  EXPECT_EQ(pair_.log.lines, 0);
-  EXPECT_FALSE(pair_.receiver->status().ok());
-}
-
-TEST_F(ConnectionTest, WhoNeedsAPeerThatLeftQuietlyIsToldOnce) {
-  std::vector<char> buffer(100);
-  pair_.wires[0]->Break(1);
-  EXPECT_EQ(pair_.log.lines, 0);
-  EXPECT_FALSE(pair_.receiver->Receive(buffer.data(), 100, 1).ok());
-  EXPECT_FALSE(pair_.receiver->Receive(buffer.data(), 100, 1).ok());
-  EXPECT_EQ(pair_.log.lines, 1);
-  pair_.wires[0]->Break(0);
-  EXPECT_FALSE(pair_.sender->Send(buffer.data(), 100, 1).ok());
-  EXPECT_FALSE(pair_.sender->Send(buffer.data(), 100, 1).ok());
-  EXPECT_EQ(pair_.log.lines, 2);
-}
-
-TEST_F(ConnectionTest, AFailedConnectionTakesNoLane) {
-  FakeWire wire("late", &random_);
-  pair_.wires[0]->Break(0);
-  EXPECT_EQ(
-      pair_.sender->AddLane(1, 0, wire.TakeEnd(0, pair_.sender.get())).code(),
-      Code::kUnavailable);
-  EXPECT_EQ(pair_.sender->lanes_up(), 0);
-}
-
 TEST_F(ConnectionTest, DeregisteredMemoryIsNeverWrittenAgain) {
   const std::vector<char> data(4 * kFragment, 'x');
   std::vector<char> buffer(4 * kFragment);
@@ -484,8 +441,7 @@ TEST_F(TwoLanesTest, ALaneThatIsDownForgetsToo) {
   Receive();
   const Frame eager = Make(FrameType::kEager, 1, 100, /*offset=*/1);
   ASSERT_NE(Head(0, eager), nullptr);
-  pair_.receiver->OnLaneDown(lanes_[0], kLost);  // the last
-  EXPECT_FALSE(pair_.receiver->status().ok());
+  pair_.receiver->Fail(kLost);
   EXPECT_EQ(
       std::count(lanes_[0]->forgotten.begin(), lanes_[0]->forgotten.end(), 1),
       1);

@@ -105,6 +105,12 @@ Status DecodeFrame(const uint8_t in[kFrameBytes], Frame* frame) {
       if (wire.payload_bytes != 0 || wire.lane > kAcksPerFrame)
         return Malformed("bad ack", *frame);
       return Status();
+    case FrameType::kPing:
+    case FrameType::kLaneLost:
+    case FrameType::kBye:
+      if (wire.payload_bytes != 0 || wire.lane >= kMaxLanes)
+        return Malformed("bad control frame", *frame);
+      return Status();
   }
   return Malformed("unknown type", *frame);
 }

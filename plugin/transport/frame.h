@@ -30,6 +30,12 @@
 // An ack carries the numbers of at most kAcksPerFrame complete messages, the
 // count in place of the lane.
 //
+// Either end also speaks of the lanes themselves, without payload:
+//
+//   type 6  ping: to be acknowledged by the peer's network; means nothing
+//   type 7  lane lost: `lane`, as dialled for the `seq`th time, is given up
+//   type 8  bye: the connection is closed; the last frame on each lane
+//
 // Version rule: the handshake (handshake.h) carries kWireVersion; any change of
 // this table raises it, and ends of different versions refuse each other.
 #ifndef ITHACA_PLUGIN_TRANSPORT_FRAME_H_
@@ -42,7 +48,7 @@
 
 namespace ithaca {
 
-inline constexpr uint16_t kWireVersion = 2;
+inline constexpr uint16_t kWireVersion = 3;
 inline constexpr uint16_t kFrameMagic = 0x7449;
 inline constexpr size_t kFrameBytes = 32;
 
@@ -65,6 +71,9 @@ enum class FrameType : uint8_t {
   kGrant = 3,
   kData = 4,
   kAck = 5,
+  kPing = 6,
+  kLaneLost = 7,
+  kBye = 8,
 };
 
 struct Frame {

@@ -154,6 +154,12 @@ std::string AddressToString(const sockaddr_storage& address) {
   return "(no address)";
 }
 
+uint16_t AddressPort(const sockaddr_storage& address) {
+  return ntohs(address.ss_family == AF_INET6
+                   ? reinterpret_cast<const sockaddr_in6&>(address).sin6_port
+                   : reinterpret_cast<const sockaddr_in&>(address).sin_port);
+}
+
 socklen_t AddressLength(const sockaddr_storage& address) {
   return address.ss_family == AF_INET ? sizeof(sockaddr_in)
                                       : sizeof(sockaddr_in6);

@@ -56,6 +56,7 @@ void SetHandleAttempt(void* bytes, uint64_t attempt);
 
 // "10.0.0.1:4000" or "[fe80::1]:4000".
 std::string AddressToString(const sockaddr_storage& address);
+uint16_t AddressPort(const sockaddr_storage& address);  // host order
 socklen_t AddressLength(const sockaddr_storage& address);
 
 }  // namespace ithaca

@@ -26,8 +26,11 @@ struct WireHello {
   uint64_t ucx_lane_id;
   uint32_t pid;
   uint16_t address_bytes;
-  uint8_t zero[18];
+  uint16_t knock_port;
+  uint32_t dial;
+  uint8_t zero[12];
 };
+static_assert(offsetof(WireHello, dial) == 80);
 static_assert(sizeof(WireHello) == kHelloBytes);
 static_assert(offsetof(WireHello, connection) == 24);
 static_assert(offsetof(WireHello, address_bytes) == 76);
@@ -74,6 +77,8 @@ std::string EncodeHello(const Hello& hello) {
   wire.ucx_lane_id = hello.ucx_lane_id;
   wire.pid = hello.pid;
   wire.address_bytes = hello.address.size();
+  wire.knock_port = hello.knock_port;
+  wire.dial = hello.dial;
   return std::string(reinterpret_cast<char*>(&wire), kHelloBytes) +
          hello.address;
 }
@@ -95,6 +100,8 @@ Status DecodeHello(const uint8_t bytes[kHelloBytes], Hello* hello,
   hello->plan_hash = wire.plan_hash;
   hello->ucx_lane_id = wire.ucx_lane_id;
   hello->pid = wire.pid;
+  hello->knock_port = wire.knock_port;
+  hello->dial = wire.dial;
   *rest = wire.address_bytes;
   return Status();
 }

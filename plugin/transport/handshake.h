@@ -19,7 +19,13 @@
 //       64     8  UCX lane id, 0 = none
 //       72     4  process id, for log lines
 //       76     2  address_bytes, at most kMaxAddressBytes
-//       78    18  0
+//       78     2  port to knock at, on the connector's address; 0 = none
+//       80     4  how many times this lane was dialled, 1 = first
+//       84    12  0
+//
+// A hello without any lane kind is a knock: a listener that has no lane left
+// asks whether the connector still has the connection. It is answered with a
+// welcome, or by hanging up.
 //
 // Welcome, 48 bytes, then text_bytes of address or, on refusal, reason:
 //
@@ -65,12 +71,14 @@ struct Hello {
   uint64_t plan_hash = 0;
   uint64_t ucx_lane_id = 0;
   uint32_t pid = 0;
+  uint16_t knock_port = 0;
+  uint32_t dial = 1;
   std::string address;
 };
 
 enum class Verdict : uint8_t {
   kAccepted = 0,
-  kStale = 1,            // no such listener, or it is closed
+  kStale = 1,            // a later dial of this lane was answered already
   kProfileMismatch = 2,  // the two sides would run different tuning profiles
   kPlanMismatch = 3,
   kRefused = 4,  // the text says why

@@ -17,6 +17,7 @@
 #include <string_view>
 
 #include "plugin/core/status.h"
+#include "plugin/rails/lane_health.h"
 #include "plugin/transport/frame.h"
 
 namespace ithaca {
@@ -70,6 +71,13 @@ class Lane {
   virtual uint64_t queued_bytes() const = 0;
 
   virtual LaneCounters counters() const = 0;
+
+  // What the network says of the lane's path. False when it cannot tell.
+  virtual bool Sample(rails::PathSample*) const { return false; }
+
+  // The path is dead: from here on as if the lane had gone down, but without a
+  // word to the sink; what was queued need not leave any more.
+  virtual void Abandon() {}
 
   // "eth0 10.0.0.1:4000 -> 10.0.0.2:5000", for logs.
   virtual std::string Describe() const = 0;

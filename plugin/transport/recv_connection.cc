@@ -25,6 +25,7 @@ StatusOr<Request*> RecvConnection::Receive(int n, void* const* data,
   if (!status().ok()) return Refuse();
   PostedReceives::Receive* const receive = posted_.Open(n, data, sizes, tags);
   if (receive == nullptr) return static_cast<Request*>(nullptr);
+  Busy();
   for (int i = 0; i < n; ++i) {
     PostedReceives::Buffer* const buffer = &receive->buffers[i];
     PostedReceives::Arrival* const waiting = posted_.Post(buffer);
@@ -49,7 +50,7 @@ Status RecvConnection::OnFrameHead(Lane*, const Frame& frame, void** target) {
                 peer().c_str(), static_cast<int>(frame.type));
 }
 
-Status RecvConnection::OnFrame(Lane* lane, const Frame& frame) {
+Status RecvConnection::OnMessageFrame(Lane* lane, const Frame& frame) {
   if (!status().ok()) return Status();
   switch (frame.type) {
     case FrameType::kEager:
@@ -301,11 +302,18 @@ void RecvConnection::AckSoon(uint32_t seq) {
 }
 
 void RecvConnection::Flush() {
-  Lane* const lane = LeastQueued();
-  if (lane == nullptr) return;
-  for (size_t i = 0; i < to_ack_.size(); i += kAcksPerFrame) {
-    const size_t count = std::min<size_t>(to_ack_.size() - i, kAcksPerFrame);
-    lane->Send(MakeAck(&to_ack_[i], count), nullptr);
+  Lane* const best = LeastQueued();
+  if (best == nullptr) return;
+  // Who has received all it wanted may not come back for long to notice that a
+  // lane took the last acknowledgements with it: they go over each lane.
+  const bool last = pending() == 0;
+  for (int index = 0; index < kMaxLanes; ++index) {
+    Lane* const to = lane(index);
+    if (to == nullptr || (to != best && !last)) continue;
+    for (size_t i = 0; i < to_ack_.size(); i += kAcksPerFrame) {
+      const size_t count = std::min<size_t>(to_ack_.size() - i, kAcksPerFrame);
+      to->Send(MakeAck(&to_ack_[i], count), nullptr);
+    }
   }
   to_ack_.clear();
 }
@@ -320,6 +328,7 @@ void RecvConnection::OnLaneUp(int index) {
 
 void RecvConnection::OnLaneLost(int index) {
   picker_.SetDown(index);
+  uint64_t regranted = 0;
   for (Message& message : slots_) {
     message.lost_lane = message.state != Message::State::kUnknown;
     // The acknowledgement of the one before may have been lost.
@@ -332,8 +341,10 @@ void RecvConnection::OnLaneLost(int index) {
       GrantLater(&message);
       --fragments_out_;
       broker_->Return(slot(index).rail, FragmentBytes(message, i));
+      regranted += FragmentBytes(message, i);
     }
   }
+  if (regranted > 0) owner()->OnRegranted(slot(index).rail, regranted);
   Grant();
 }
 

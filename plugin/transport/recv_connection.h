@@ -52,7 +52,7 @@ class RecvConnection final : public Connection, public rails::GrantWaiter {
   void OnMemoryGone(const void* begin, const void* end) override;
   void Flush() override;
   Status OnFrameHead(Lane* lane, const Frame& frame, void** target) override;
-  Status OnFrame(Lane* lane, const Frame& frame) override;
+  int pending() const override { return posted_.pending(); }
   void OnCredit() override;
 
  private:
@@ -81,7 +81,7 @@ class RecvConnection final : public Connection, public rails::GrantWaiter {
   void OnLaneUp(int index) override;
   void OnLaneLost(int index) override;
   void Recycle(Request* request) override { posted_.Close(request); }
-  int pending() const override { return posted_.pending(); }
+  Status OnMessageFrame(Lane* lane, const Frame& frame) override;
   void ReleaseMemory() override;
 
   // The message that a frame is about; null when it is complete already.

@@ -32,7 +32,7 @@ void SendConnection::Recycle(Request* request) {
 StatusOr<Request*> SendConnection::Send(const void* data, size_t bytes,
                                         int32_t tag) {
   if (!status().ok()) return Refuse();
-  Message* const message = lanes_up() > 0 ? FreeSlot() : nullptr;
+  Message* const message = FreeSlot();
   if (message == nullptr) return static_cast<Request*>(nullptr);
   message->state = Request::State::kActive;
   message->bytes[0] = bytes;
@@ -48,6 +48,7 @@ StatusOr<Request*> SendConnection::Send(const void* data, size_t bytes,
   if (message->eager) unasked_bytes_ += bytes;
   message->lost_lane = false;
   ++pending_;
+  Busy();
   Announce(message);
   return static_cast<Request*>(message);
 }
@@ -55,6 +56,7 @@ StatusOr<Request*> SendConnection::Send(const void* data, size_t bytes,
 void SendConnection::Announce(Message* message) {
   Lane* const lane = LeastQueued();
   message->announced_on = IndexOf(lane);
+  if (lane == nullptr) return;  // OnLaneUp sees to it
   Frame frame;
   frame.seq = message->seq;
   frame.tag = message->tag;
@@ -78,7 +80,7 @@ Status SendConnection::OnFrameHead(Lane*, const Frame& frame, void**) {
       peer().c_str(), static_cast<int>(frame.type));
 }
 
-Status SendConnection::OnFrame(Lane*, const Frame& frame) {
+Status SendConnection::OnMessageFrame(Lane*, const Frame& frame) {
   if (!status().ok()) return Status();
   if (frame.type == FrameType::kGrant) return OnGrant(frame);
   if (frame.type == FrameType::kAck) return OnAck(frame);
@@ -142,7 +144,10 @@ void SendConnection::Complete(Message* message) {
   if (message->lost_lane) ForgetOnLanes(message->seq, nullptr);
 }
 
-void SendConnection::OnLaneUp(int) {}
+void SendConnection::OnLaneUp(int) {
+  for (Message& message : slots_)
+    if (!message.acked && message.announced_on < 0) Announce(&message);
+}
 
 void SendConnection::OnLaneLost(int index) {
   for (Message& message : slots_) {

@@ -25,14 +25,13 @@ class SendConnection final : public Connection {
                  LogSink* log);
 
   // Starts to send `bytes` at `data` under `tag`. Null when kMessageWindow
-  // messages are on their way or no lane is up yet: try later. The memory is
-  // read until the request completes or the connection ends. The error of a
-  // connection that failed.
+  // messages are on their way: try later. The memory is read until the request
+  // completes or the connection ends. The error of a connection that failed.
   StatusOr<Request*> Send(const void* data, size_t bytes, int32_t tag);
 
   void OnMemoryGone(const void* begin, const void* end) override;
   Status OnFrameHead(Lane* lane, const Frame& frame, void** target) override;
-  Status OnFrame(Lane* lane, const Frame& frame) override;
+  int pending() const override { return pending_; }
 
  private:
   // A slot for messages (frame.h), and the one in it.
@@ -41,7 +40,7 @@ class SendConnection final : public Connection {
     int32_t tag = 0;
     uint32_t seq = 0;
     uint64_t order = 0;
-    int8_t announced_on = -1;  // lane index
+    int8_t announced_on = -1;  // lane index; -1: no lane was up
     bool acked = true;
     bool eager = false;      // travels with its announcement
     bool lost_lane = false;  // a lane died meanwhile: copies may be queued
@@ -51,7 +50,7 @@ class SendConnection final : public Connection {
   void Recycle(Request* request) override;
   void OnLaneUp(int index) override;
   void OnLaneLost(int index) override;
-  int pending() const override { return pending_; }
+  Status OnMessageFrame(Lane* lane, const Frame& frame) override;
   void ReleaseMemory() override;
 
   // A free slot, or null.
