@@ -127,7 +127,7 @@ void SendComm::Restore(int64_t now_ns) {
     if (connection_.peer_left()) {
       dialer->Stop();
     } else if (Works(i)) {
-      dialer->OnUp();
+      dialer->Keep(now_ns);
     } else {
       dialer->Restore(any_pair, now_ns);
     }

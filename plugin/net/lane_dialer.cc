@@ -42,7 +42,8 @@ void LaneDialer::Step(int64_t now_ns) {
         if (targets_[i].rail == target.rail &&
             AddressToString(targets_[i].address) ==
                 AddressToString(target.address))
-          last_target_ = i;
+          target_ = i;
+      if (home_ < 0) home_ = target_;
       return;
     }
     dialer_->NextTarget(status);
@@ -64,17 +65,25 @@ void LaneDialer::Restore(bool any_pair, int64_t now_ns) {
   if (dialer_ != nullptr || !schedule_.Due(now_ns)) return;
   schedule_.OnDial(now_ns);
   std::vector<Dialer::Target> targets = targets_;
-  if (last_target_ >= 0) {
-    std::rotate(targets.begin(), targets.begin() + last_target_, targets.end());
+  if (home_ >= 0) {
+    std::rotate(targets.begin(), targets.begin() + home_, targets.end());
     if (!any_pair) targets.resize(1);
   }
   Dial(std::move(targets),
        {rails::RedialSchedule::kConnectNs, rails::RedialSchedule::kWelcomeNs});
 }
 
+void LaneDialer::Keep(int64_t now_ns) {
+  lost_ = false;
+  if (target_ == home_ || dialer_ != nullptr || !schedule_.Due(now_ns)) return;
+  schedule_.OnDial(now_ns);
+  Dial({targets_[home_]},
+       {rails::RedialSchedule::kConnectNs, rails::RedialSchedule::kWelcomeNs});
+}
+
 std::string LaneDialer::Describe() const {
   if (dialer_ != nullptr) return dialer_->Describe();
-  const Dialer::Target& target = targets_[std::max(last_target_, 0)];
+  const Dialer::Target& target = targets_[std::max(target_, 0)];
   return engine_->config().rails[target.rail].name + " -> " +
          AddressToString(target.address);
 }

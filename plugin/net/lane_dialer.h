@@ -3,8 +3,9 @@
 // The first dial tries every pair of a local and a remote rail. A lane that was
 // up is dialled again on the pair that it had: on another one it would take a
 // rail from its neighbour, and the one that returns would stay empty. Only when
-// the connection has no other lane is every pair tried again. Each dial has a
-// number, so that the peer tells a late hello from the latest.
+// no other lane of the connection works is every pair tried again, and the lane
+// moves back when it can. Each dial has a number, so that the peer tells a late
+// hello from the latest.
 //
 // Owned by the connecting communicator; with the engine's lock held.
 #ifndef ITHACA_PLUGIN_NET_LANE_DIALER_H_
@@ -43,8 +44,8 @@ class LaneDialer {
   // The lane is down: dials again when it is time to. `any_pair`: the
   // connection has no other lane.
   void Restore(bool any_pair, int64_t now_ns);
-  // The lane is up.
-  void OnUp() { lost_ = false; }
+  // The lane works: stays where it is, or is dialled to move back.
+  void Keep(int64_t now_ns);
 
   void Stop() { dialer_.reset(); }
   bool dialing() const { return dialer_ != nullptr; }
@@ -69,8 +70,9 @@ class LaneDialer {
   std::unique_ptr<Dialer> dialer_;
   rails::RedialSchedule schedule_;
   uint32_t dial_ = 0;
-  int last_target_ = -1;  // that the lane was up on; -1 = never
-  bool lost_ = false;     // since the schedule heard that it was up
+  int home_ = -1;      // the pair that it came up on first; -1 = it never did
+  int target_ = -1;    // the pair that it came up on last
+  bool lost_ = false;  // since the schedule heard that it was up
   bool nobody_there_ = false;
   bool refused_ = false;
   int hung_up_ = 0;  // dials in a row
