@@ -1,41 +1,16 @@
 #include "plugin/driver/batch.h"
 
-#include <time.h>
-
 #include <algorithm>
 #include <cstring>
 #include <utility>
 
-#include "plugin/core/clock.h"
+#include "plugin/driver/gpu_copy.h"
 #include "plugin/driver/ll_lines.h"
 
 namespace ithaca::driver {
 namespace {
 
-// Below this a copy costs less than reading the thread's CPU clock.
-constexpr size_t kTimedCopyBytes = 8 << 10;
-constexpr int kMaxSizes = 8;  // NCCL_PROXY_MAX_SUBS
-
-int64_t ThreadCpuNs() {
-  timespec now;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return now.tv_sec * kNsPerSecond + now.tv_nsec;
-}
-
-class CopyTimer {
- public:
-  CopyTimer(LiveCounters* counters, size_t bytes)
-      : counters_(bytes < kTimedCopyBytes ? nullptr : counters),
-        start_(counters_ == nullptr ? 0 : ThreadCpuNs()) {}
-  ~CopyTimer() {
-    if (counters_ == nullptr) return;
-    counters_->copy_cpu_ns.Add(ThreadCpuNs() - start_);
-  }
-
- private:
-  LiveCounters* const counters_;
-  const int64_t start_;
-};
+static_assert(kMaxGroup == 8, "NCCL hands NCCL_PROXY_MAX_SUBS sizes to test");
 
 class CallMark {
  public:
@@ -50,13 +25,19 @@ class CallMark {
   Core* const core_;
 };
 
+// ", stream 3", where there are several.
+std::string StreamName(const Sub& sub) {
+  if (sub.part.connection->streams.size() == 1) return "";
+  return ", stream " + std::to_string(sub.part.stream);
+}
+
 Status CallFailed(const Core& core, abi::Result result, const char* call,
                   const Sub& sub, uint64_t step) {
   const Connection& c = *sub.part.connection;
   return core.context->plugin().Check(
       result, std::string(call) + (c.sends ? " to" : " from") + " rank " +
                   std::to_string(c.peer) + ", channel " +
-                  std::to_string(c.channel) + ", message " +
+                  std::to_string(c.channel) + StreamName(sub) + ", message " +
                   std::to_string(sub.base + step));
 }
 
@@ -71,14 +52,38 @@ size_t Sub::BytesOf(uint64_t step) const {
 }
 
 Batch::Batch(bool sends, int channel, const std::vector<Part>& parts)
-    : sends_(sends), channel_(channel), subs_(parts.begin(), parts.end()) {}
+    : sends_(sends), channel_(channel), subs_(parts.begin(), parts.end()) {
+  size_t first = 0;
+  for (size_t i = 1; !sends && i < subs_.size(); ++i) {
+    if (subs_[i].part.connection != subs_[first].part.connection) {
+      first = i;
+      continue;
+    }
+    ++subs_[first].group;
+    subs_[i].group = 0;
+  }
+}
+
+int Batch::peers() const {
+  int peers = 0;
+  for (size_t i = 0; i < subs_.size(); ++i) {
+    peers += i == 0 || subs_[i].part.connection != subs_[i - 1].part.connection;
+  }
+  return peers;
+}
+
+int Batch::TagOf(const Core& core, const Sub& sub) const {
+  const int sender = sends_ ? core.rank : sub.part.connection->peer;
+  return sender * core.options.group + sub.part.stream;
+}
 
 void Batch::Start(const Core& core) {
   for (Sub& sub : subs_) {
-    sub.base = sub.part.connection->step;
-    sub.part.connection->step += sub.steps;
+    sub.base = sub.stream().step;
+    sub.stream().step += sub.steps;
   }
-  depth_ = PipelineDepth(core.options.pipeline_depth, peers());
+  depth_ = PipelineDepth(core.options.pipeline_depth,
+                         static_cast<int>(subs_.size()));
 }
 
 Status Batch::Progress(Core* core, bool* idle) {
@@ -109,15 +114,13 @@ Status Batch::ProgressSend(Core* core, size_t index, bool* idle) {
     }
   }
   if (sub.done == sub.transmitted) return Status();
-  Connection& c = *sub.part.connection;
   int done = 0;
   int size = 0;
   const bool sizes = core->options.call_style == CallStyle::kProxy;
   {
     CallMark mark(core, "test");
-    const abi::Result result =
-        core->api().Test(c.requests[(sub.base + sub.done) % kSteps], &done,
-                         sizes ? &size : nullptr);
+    const abi::Result result = core->api().Test(*sub.RequestOf(sub.done), &done,
+                                                sizes ? &size : nullptr);
     if (result != abi::Result::kSuccess) {
       return CallFailed(*core, result, "test", sub, sub.done);
     }
@@ -137,14 +140,14 @@ Status Batch::Transmit(Core* core, size_t index, bool* moved) {
   size_t bytes = sub.BytesOf(step);
   if (sub.part.protocol == Protocol::kLl) bytes = LlWireBytes(bytes);
   // Stale on purpose: the plugin must write it whatever happens.
-  void** request = &c.requests[(sub.base + step) % kSteps];
+  void** request = sub.RequestOf(step);
   void* profile = nullptr;  // what the handle points to is NCCL's affair
   const bool proxy = core->options.call_style == CallStyle::kProxy;
   {
     CallMark mark(core, "isend");
-    const abi::Result result =
-        core->api().Isend(c.comm, Slot(*core, index, step), bytes, core->rank,
-                          Mr(sub), proxy ? &profile : nullptr, request);
+    const abi::Result result = core->api().Isend(
+        c.comm, Slot(*core, index, step), bytes, TagOf(*core, sub), Mr(sub),
+        proxy ? &profile : nullptr, request);
     if (result != abi::Result::kSuccess) {
       return CallFailed(*core, result, "isend", sub, step);
     }
@@ -164,10 +167,10 @@ Status Batch::Transmit(Core* core, size_t index, bool* moved) {
 // could be posted, and empties slots only when nothing completed.
 Status Batch::ProgressRecvs(Core* core, bool* idle) {
   bool nothing = true;
-  for (size_t i = 0; i < subs_.size(); ++i) {
+  for (size_t i = 0; i < subs_.size(); i += subs_[i].group) {
     ITHACA_RETURN_IF_ERROR(PostRecv(core, i, &nothing));
   }
-  for (size_t i = 0; nothing && i < subs_.size(); ++i) {
+  for (size_t i = 0; nothing && i < subs_.size(); i += subs_[i].group) {
     bool none = true;
     ITHACA_RETURN_IF_ERROR(TestRecv(core, i, &none));
     if (!none) *idle = false;
@@ -177,96 +180,133 @@ Status Batch::ProgressRecvs(Core* core, bool* idle) {
   return Status();
 }
 
-Status Batch::PostRecv(Core* core, size_t index, bool* idle) {
-  Sub& sub = subs_[index];
-  if (sub.posted == sub.steps || sub.posted >= sub.done + depth_) {
-    return Status();
+// The arguments of one irecv.
+struct Batch::Buffers {
+  int count = 0;
+  void* data[kMaxGroup];
+  size_t bytes[kMaxGroup];
+  int tags[kMaxGroup];
+  void* mrs[kMaxGroup];
+  void* profiles[kMaxGroup] = {};
+  void* phandles[kMaxGroup];
+};
+
+// False when one of the group that has messages left has no free slot.
+bool Batch::CollectBuffers(const Core& core, size_t first,
+                           Buffers* buffers) const {
+  for (size_t i = first; i < first + subs_[first].group; ++i) {
+    const Sub& sub = subs_[i];
+    if (sub.posted == sub.steps) continue;
+    if (sub.posted >= sub.done + depth_) return false;
+    const int n = buffers->count++;
+    buffers->data[n] = Slot(core, i, sub.posted);
+    // The whole slot, however little is to come.
+    buffers->bytes[n] = sub.part.in_place ? sub.BytesOf(sub.posted)
+                        : sub.part.protocol == Protocol::kLl
+                            ? kLlSlotBytes
+                            : core.options.chunk_bytes;
+    buffers->tags[n] = TagOf(core, sub);
+    buffers->mrs[n] = Mr(sub);
+    buffers->phandles[n] = &buffers->profiles[n];
   }
-  Connection& c = *sub.part.connection;
-  const bool ll = sub.part.protocol == Protocol::kLl;
+  return buffers->count > 0;
+}
+
+Status Batch::PostRecv(Core* core, size_t first, bool* idle) {
+  Sub& lead = subs_[first];
+  if (lead.posted == lead.steps) return Status();
+  Buffers b;
+  if (!CollectBuffers(*core, first, &b)) return Status();
+  Connection& c = *lead.part.connection;
   const bool proxy = core->options.call_style == CallStyle::kProxy;
-  void* data = Slot(*core, index, sub.posted);
-  // The whole slot, however little is to come.
-  size_t bytes = sub.part.in_place ? sub.BytesOf(sub.posted)
-                 : ll              ? kLlSlotBytes
-                                   : core->options.chunk_bytes;
-  int tag = c.peer;
-  void* mr = Mr(sub);
-  void* profile = nullptr;
-  void* phandle = &profile;
-  void** request = &c.requests[(sub.base + sub.posted) % kSteps];
-  if (ll) *request = reinterpret_cast<void*>(abi::kOptionalRecvCompletion);
+  void** request = lead.RequestOf(lead.posted);
+  const auto preset = reinterpret_cast<void*>(abi::kOptionalRecvCompletion);
+  if (lead.part.protocol == Protocol::kLl && b.count == 1) *request = preset;
   {
     CallMark mark(core, "irecv");
     const abi::Result result =
-        core->api().Irecv(c.comm, 1, &data, &bytes, &tag, &mr,
-                          proxy ? &phandle : nullptr, request);
+        core->api().Irecv(c.comm, b.count, b.data, b.bytes, b.tags, b.mrs,
+                          proxy ? b.phandles : nullptr, request);
     if (result != abi::Result::kSuccess) {
-      return CallFailed(*core, result, "irecv", sub, sub.posted);
+      return CallFailed(*core, result, "irecv", lead, lead.posted);
     }
   }
   if (*request == nullptr) {
     core->counters.refused_recvs.Add(1);
     return Status();
   }
-  if (*request == reinterpret_cast<void*>(abi::kOptionalRecvCompletion)) {
+  if (*request == preset) {
     return Errorf(Code::kInternal,
                   "irecv from rank %d, channel %d left the 0x1 in the request "
                   "slot instead of a request or null",
                   c.peer, c.channel);
   }
-  ++sub.posted;
+  for (size_t i = first; i < first + lead.group; ++i) {
+    if (subs_[i].posted < subs_[i].steps) ++subs_[i].posted;
+  }
   *idle = false;
   return Status();
 }
 
-Status Batch::TestRecv(Core* core, size_t index, bool* idle) {
-  Sub& sub = subs_[index];
-  if (sub.received == sub.posted) return Status();
-  Connection& c = *sub.part.connection;
-  void** request = &c.requests[(sub.base + sub.received) % kSteps];
+Status Batch::TestRecv(Core* core, size_t first, bool* idle) {
+  Sub& lead = subs_[first];
+  if (lead.received == lead.posted) return Status();
+  void** request = lead.RequestOf(lead.received);
   int done = 0;
-  int sizes[kMaxSizes] = {};
+  int sizes[kMaxGroup] = {};
   const bool proxy = core->options.call_style == CallStyle::kProxy;
   {
     CallMark mark(core, "test");
     const abi::Result result =
         core->api().Test(*request, &done, proxy ? sizes : nullptr);
     if (result != abi::Result::kSuccess) {
-      return CallFailed(*core, result, "test", sub, sub.received);
+      return CallFailed(*core, result, "test", lead, lead.received);
     }
   }
   if (done == 0) return Status();
-  if (proxy) ITHACA_RETURN_IF_ERROR(CheckSizes(*core, sub, sizes));
-  (void)core->api().IrecvConsumed(c.comm, 1, *request);
+  if (proxy) ITHACA_RETURN_IF_ERROR(CheckSizes(*core, first, sizes));
+  int count = 0;
+  for (size_t i = first; i < first + lead.group; ++i) {
+    if (subs_[i].received == subs_[i].steps) continue;
+    ++subs_[i].received;
+    ++count;
+  }
+  (void)core->api().IrecvConsumed(lead.part.connection->comm, count, *request);
   *request = nullptr;
-  ++sub.received;
   *idle = false;
   return Status();
 }
 
-Status Batch::CheckSizes(const Core& core, const Sub& sub,
+// One size per buffer of the request, in order, and nothing behind.
+Status Batch::CheckSizes(const Core& core, size_t first,
                          const int* sizes) const {
-  const Connection& c = *sub.part.connection;
-  for (int i = 1; i < kMaxSizes; ++i) {
+  const Connection& c = *subs_[first].part.connection;
+  int count = 0;
+  for (size_t i = first; i < first + subs_[first].group; ++i) {
+    const Sub& sub = subs_[i];
+    if (sub.received == sub.steps) continue;
+    const size_t wanted = sub.BytesOf(sub.received);
+    const int size = sizes[count++];
+    // An LL receive may complete early; its flags say what has arrived.
+    if (sub.part.protocol == Protocol::kLl ||
+        static_cast<size_t>(size) == wanted) {
+      continue;
+    }
+    return Errorf(
+        Code::kDataLoss,
+        "rank %d received %d bytes from rank %d, channel %d%s, message %llu, "
+        "where %zu were sent",
+        core.rank, size, c.peer, c.channel, StreamName(sub).c_str(),
+        static_cast<unsigned long long>(sub.base + sub.received), wanted);
+  }
+  for (int i = count; i < kMaxGroup; ++i) {
     if (sizes[i] == 0) continue;
     return Errorf(Code::kInternal,
-                  "test wrote sizes[%d] for a receive of one buffer, from rank "
+                  "test wrote sizes[%d] for a receive of %d buffers, from rank "
                   "%d, channel %d",
-                  i, c.peer, c.channel);
+                  i, count, c.peer, c.channel);
   }
-  // An LL receive may complete early; its flags say what has arrived.
-  const size_t wanted = sub.BytesOf(sub.received);
-  if (sub.part.protocol == Protocol::kLl ||
-      static_cast<size_t>(sizes[0]) == wanted) {
-    return Status();
-  }
-  return Errorf(Code::kDataLoss,
-                "rank %d received %d bytes from rank %d, channel %d, message "
-                "%llu, where %zu were sent",
-                core.rank, sizes[0], c.peer, c.channel,
-                static_cast<unsigned long long>(sub.base + sub.received),
-                wanted);
+  return Status();
 }
 
 void Batch::Consume(Core* core, size_t index, bool* idle) {
@@ -277,7 +317,7 @@ void Batch::Consume(Core* core, size_t index, bool* idle) {
   const char* const from = Slot(*core, index, sub.done);
   if (sub.part.protocol == Protocol::kLl) {
     if (!LlArrived(from, bytes, LlFlag(sub, sub.done))) return;
-    CopyTimer timer(&core->counters, bytes);
+    GpuWorkTimer timer(&core->counters, bytes);
     LlDecode(from, bytes, to);
   } else if (!sub.part.in_place) {
     CopyAsGpu(&core->counters, to, from, bytes);
@@ -296,7 +336,7 @@ void Batch::FillSlot(Core* core, size_t index) {
   const char* const from = sub.part.user + sub.OffsetOf(sub.posted);
   char* const to = Slot(*core, index, sub.posted);
   if (sub.part.protocol == Protocol::kLl) {
-    CopyTimer timer(&core->counters, bytes);
+    GpuWorkTimer timer(&core->counters, bytes);
     LlEncode(from, bytes, LlFlag(sub, sub.posted), to);
   } else {
     CopyAsGpu(&core->counters, to, from, bytes);
@@ -308,7 +348,8 @@ char* Batch::Slot(const Core& core, size_t index, uint64_t step) const {
   if (sub.part.in_place) return sub.part.user + sub.OffsetOf(step);
   if (sub.part.protocol == Protocol::kLl) {
     return sub.part.connection->ll.data() +
-           (sub.base + step) % kSteps * kLlSlotBytes;
+           (sub.part.stream * kSteps + (sub.base + step) % kSteps) *
+               kLlSlotBytes;
   }
   const Staging& staging = sends_ ? core.send_staging : core.recv_staging;
   const size_t slot = size_t{1} * channel_ * core.slots_per_channel +
@@ -330,18 +371,11 @@ std::string Batch::Describe() const {
     text += std::to_string(sub.done) + " of " + std::to_string(sub.steps) +
             " messages " + (sends_ ? "to" : "from") + " rank " +
             std::to_string(sub.part.connection->peer) + ", channel " +
-            std::to_string(channel_) + " (" +
+            std::to_string(channel_) + StreamName(sub) + " (" +
             std::to_string((sends_ ? sub.transmitted : sub.posted) - sub.done) +
             " in flight)";
   }
   return text;
-}
-
-void CopyAsGpu(LiveCounters* counters, void* to, const void* from,
-               size_t bytes) {
-  if (bytes == 0) return;
-  CopyTimer timer(counters, bytes);
-  memcpy(to, from, bytes);
 }
 
 }  // namespace ithaca::driver

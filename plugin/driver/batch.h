@@ -9,6 +9,8 @@
 //   receive: posted (irecv took it) > received (test said so)
 //            > done (the "GPU" emptied the slot)
 //
+// Several streams of one connection are subs of their own; those that receive
+// post together, under one request, as NCCL's with a shared connection.
 // The copies that a GPU kernel would do are done here and timed apart.
 // Confined to the progress thread.
 #ifndef ITHACA_PLUGIN_DRIVER_BATCH_H_
@@ -28,6 +30,7 @@ namespace ithaca::driver {
 // that repeats it.
 struct Part {
   Connection* connection = nullptr;
+  int stream = 0;        // of the connection
   char* user = nullptr;  // the user's bytes, `bytes` of them
   size_t bytes = 0;
   size_t chunk_bytes = 0;  // payload of one message
@@ -42,6 +45,9 @@ struct Sub {
 
   const Part part;
   const uint64_t steps;
+  // Receives: how many subs, this one first, share requests; 0 when a sub
+  // before this one does. The first has the most messages.
+  size_t group = 1;
   uint64_t base = 0;  // of this transfer's first message on its connection
   // Relative to base; see the head of this file.
   uint64_t posted = 0;
@@ -51,6 +57,11 @@ struct Sub {
 
   size_t OffsetOf(uint64_t step) const { return step * part.chunk_bytes; }
   size_t BytesOf(uint64_t step) const;
+  Stream& stream() const { return part.connection->streams[part.stream]; }
+  // Where the request of message `step` is kept.
+  void** RequestOf(uint64_t step) const {
+    return &stream().requests[(base + step) % kSteps];
+  }
 };
 
 class Batch {
@@ -62,7 +73,7 @@ class Batch {
   Status Progress(Core* core, bool* idle);
 
   bool finished() const { return finished_ == subs_.size(); }
-  int peers() const { return static_cast<int>(subs_.size()); }
+  int peers() const;
   bool sends() const { return sends_; }
   // "3 of 8 messages to rank 2, channel 1", for each unfinished transfer.
   std::string Describe() const;
@@ -72,9 +83,13 @@ class Batch {
   Status ProgressSend(Core* core, size_t index, bool* idle);
   Status Transmit(Core* core, size_t index, bool* moved);
   Status ProgressRecvs(Core* core, bool* idle);
-  Status PostRecv(Core* core, size_t index, bool* idle);
-  Status TestRecv(Core* core, size_t index, bool* idle);
-  Status CheckSizes(const Core& core, const Sub& sub, const int* sizes) const;
+  // Of the group whose first sub is `first`.
+  Status PostRecv(Core* core, size_t first, bool* idle);
+  Status TestRecv(Core* core, size_t first, bool* idle);
+  struct Buffers;
+  bool CollectBuffers(const Core& core, size_t first, Buffers* buffers) const;
+  Status CheckSizes(const Core& core, size_t first, const int* sizes) const;
+  int TagOf(const Core& core, const Sub& sub) const;
   void Consume(Core* core, size_t index, bool* idle);
   void FillSlot(Core* core, size_t index);
   // Where message `step` of a transfer lies for the plugin.
@@ -87,10 +102,6 @@ class Batch {
   uint64_t depth_ = 0;  // 0 until started
   size_t finished_ = 0;
 };
-
-// A copy within the rank's own memory, timed as a GPU's work.
-void CopyAsGpu(LiveCounters* counters, void* to, const void* from,
-               size_t bytes);
 
 }  // namespace ithaca::driver
 

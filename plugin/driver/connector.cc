@@ -59,7 +59,7 @@ Status Register(Core* core, Connection* c) {
             "regMr", *c));
   c->staging_registered = true;
   if (core->options.ll_threshold_bytes == 0) return Status();
-  auto ll = Staging::Map(kSteps * kLlSlotBytes);
+  auto ll = Staging::Map(c->streams.size() * kSteps * kLlSlotBytes);
   if (!ll.ok()) return ll.status();
   c->ll = std::move(*ll);
   ITHACA_RETURN_IF_ERROR(Check(
@@ -158,8 +158,8 @@ Status CloseOne(Core* core, Connection* c) {
 
 Status PrepareConnections(Core* core) {
   const CommunicatorOptions& o = core->options;
-  core->slots_per_channel =
-      std::max(kSharedSteps, o.pipeline_depth * kPeersPerBatch);
+  core->slots_per_channel = std::max(
+      kSharedSteps, std::max(1, o.pipeline_depth) * kPeersPerBatch * o.group);
   const size_t bytes =
       size_t{1} * o.channels * core->slots_per_channel * o.chunk_bytes;
   for (Staging* staging : {&core->send_staging, &core->recv_staging}) {
@@ -177,6 +177,7 @@ Status PrepareConnections(Core* core) {
       list[i]->peer = peer;
       list[i]->channel = static_cast<int>(i) % o.channels;
       list[i]->sends = sends;
+      list[i]->streams.resize(o.group);
     }
   }
   return Status();

@@ -2,7 +2,7 @@
 
 namespace ithaca::driver {
 
-Connection::Connection() {
+Stream::Stream() {
   // An address no plugin can have handed out: who reads it is found out.
   for (void*& request : requests) {
     request = reinterpret_cast<void*>(uintptr_t{0xdeadbeefdeadbee8});

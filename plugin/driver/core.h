@@ -1,7 +1,7 @@
 // What the threads of one communicator share.
 //
 // Filled in by the connector on the service thread before the progress thread
-// starts, and constant from then on, except: a connection's request slots and
+// starts, and constant from then on, except: a stream's request slots and
 // step belong to the progress thread, counters to their own rules. Shared
 // ownership: a thread that is stuck inside a plugin keeps it alive.
 #ifndef ITHACA_PLUGIN_DRIVER_CORE_H_
@@ -22,6 +22,16 @@ namespace ithaca::driver {
 
 inline constexpr size_t kLlSlotBytes = 2 * kLlStepDataBytes;
 
+// Messages of one tag on a connection, in order.
+struct Stream {
+  // NCCL leaves old values in the slots that it hands to isend; so do we.
+  // Requests for a group of streams are in the slots of the first.
+  void* requests[kSteps];
+  uint64_t step = 0;  // of the next message, over all operations
+
+  Stream();
+};
+
 // One send or receive communicator object of the plugin.
 struct Connection {
   int peer = 0;
@@ -35,12 +45,8 @@ struct Connection {
   bool staging_registered = false;
   void* ll_mr = nullptr;
   bool ll_registered = false;
-  Staging ll;  // kSteps slots of kLlSlotBytes, when LL is in use
-  // NCCL leaves old values in the slots that it hands to isend; so do we.
-  void* requests[kSteps];
-  uint64_t step = 0;  // of this connection's next message, over all operations
-
-  Connection();
+  Staging ll;  // per stream kSteps slots of kLlSlotBytes, when LL is in use
+  std::vector<Stream> streams;  // CommunicatorOptions::group of them
 };
 
 struct Core {

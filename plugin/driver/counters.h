@@ -20,6 +20,7 @@ struct Counters {
   uint64_t refused_recvs = 0;           // irecv calls that got no request
   uint64_t local_bytes = 0;             // copied from a rank to itself
   int64_t copy_cpu_ns = 0;  // CPU time of copies that a GPU would have done
+                            // (large ones extrapolated from some of them)
 };
 
 // Single writer; no read-modify-write instruction on the data path.
@@ -39,6 +40,9 @@ struct LiveCounters {
   Counter payload_bytes_sent, wire_bytes_sent, messages_sent;
   Counter payload_bytes_received, messages_received;
   Counter refused_sends, refused_recvs, local_bytes, copy_cpu_ns;
+  // The writer's alone: what a timed copy says of those that are not.
+  uint32_t copies = 0;
+  double copy_ns_per_byte = 0;
 
   Counters Snapshot() const {
     Counters c;

@@ -29,6 +29,11 @@ Status CheckOptions(const CommunicatorOptions& o) {
                   "a pipeline of %d messages; 0 to %d are possible",
                   o.pipeline_depth, kSteps);
   }
+  if (o.group < 1 || o.group > kMaxGroup) {
+    return Errorf(Code::kInvalidArgument,
+                  "groups of %d receives; 1 to %d are possible", o.group,
+                  kMaxGroup);
+  }
   if (o.ll_threshold_bytes > kLlStepDataBytes) {
     return Errorf(Code::kInvalidArgument,
                   "an LL threshold of %zu bytes; 0 to %zu are possible",
@@ -40,10 +45,12 @@ Status CheckOptions(const CommunicatorOptions& o) {
 // What must be equal on all ranks, in words.
 std::string Agreement(const CommunicatorOptions& o) {
   char text[160];
-  snprintf(text, sizeof(text),
-           "%d channels, chunks of %zu bytes, LL up to %zu bytes, %s buffers",
-           o.channels, o.chunk_bytes, o.ll_threshold_bytes,
-           o.user_buffers ? "users'" : "staging");
+  snprintf(
+      text, sizeof(text),
+      "%d channels, chunks of %zu bytes, LL up to %zu bytes, groups of %d, "
+      "%s buffers",
+      o.channels, o.chunk_bytes, o.ll_threshold_bytes, o.group,
+      o.user_buffers ? "users'" : "staging");
   return text;
 }
 
@@ -130,6 +137,12 @@ Status Communicator::Open(std::shared_ptr<NetPlugin> plugin, uint64_t comm_id) {
     if (d == std::max(core_->options.device, 0)) device_ = *props;
     core_->max_message_bytes =
         std::min(core_->max_message_bytes, props->maxP2pBytes);
+    if (core_->options.group > props->maxRecvs) {
+      return Errorf(Code::kInvalidArgument,
+                    "groups of %d receives; device %d takes at most %d "
+                    "(maxRecvs)",
+                    core_->options.group, d, props->maxRecvs);
+    }
   }
   if (core_->options.chunk_bytes > core_->max_message_bytes) {
     return Errorf(Code::kInvalidArgument,

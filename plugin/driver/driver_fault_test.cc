@@ -77,6 +77,13 @@ TEST_F(DriverFaultTest, ASizeTooManyIsNamed) {
   EXPECT_THAT(RunAndCollect(2, 100000), HasSubstr("test wrote sizes[1]"));
 }
 
+TEST_F(DriverFaultTest, GroupsThatThePluginDoesNotTakeAreRefused) {
+  options_.group = 2;
+  EXPECT_THAT(RunAndCollect(2, 100), HasSubstr("device 0 takes at most 1"));
+  options_.group = 9;
+  EXPECT_THAT(RunAndCollect(2, 100), HasSubstr("1 to 8 are possible"));
+}
+
 TEST_F(DriverFaultTest, AFailedInitIsToldToAll) {
   SetFaults("fail_init=1");
   EXPECT_THAT(RunAndCollect(3, 1), HasSubstr("init was told to fail"));

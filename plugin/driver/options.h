@@ -31,6 +31,11 @@ struct CommunicatorOptions {
   // Messages in flight per connection, 1 to 8. 0: NCCL's own rule, 8 or 16
   // divided by the peers served at once, whichever is less.
   int pipeline_depth = 0;
+  // Streams per connection, 1 to 8 and at most the devices' maxRecvs. More than
+  // one is how NCCL uses a connection that the ranks of a host share (PXN):
+  // each stream sends under a tag of its own, and the receiver posts the
+  // buffers of all of them in one irecv.
+  int group = 1;
   // Users' buffers go to the plugin as they are, in messages of up to 1 GiB,
   // once registered with RegisterBuffer. False: through staging.
   bool user_buffers = false;

@@ -14,6 +14,7 @@ namespace ithaca::driver {
 
 inline constexpr int kSteps = 8;          // NCCL_STEPS
 inline constexpr int kSharedSteps = 16;   // slots of one channel's staging
+inline constexpr int kMaxGroup = 8;       // receives under one request
 inline constexpr int kPeersPerBatch = 8;  // rounds that proceed at once
 inline constexpr size_t kLlStepDataBytes = 16 << 10;    // payload of an LL step
 inline constexpr size_t kMaxNetSize = size_t{1} << 30;  // one message, at most

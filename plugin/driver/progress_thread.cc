@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "plugin/core/clock.h"
+#include "plugin/driver/gpu_copy.h"
 
 namespace ithaca::driver {
 namespace {

@@ -118,15 +118,30 @@ Status StagePlanner::AddParts(bool sends, int peer, char* data, size_t bytes,
   for (int channel = 0; channel < shape.channels; ++channel) {
     const PartBounds bounds = P2pPart(bytes, channel, shape.channels);
     if (bytes > 0 && bounds.begin == bounds.end) continue;
-    Connection* connection = core_.connection(sends, peer, channel);
-    Part part = MakePart(connection, data, bounds, shape);
-    if (in_place) {
-      auto mr = FindMr(*connection, part.user, part.bytes);
+    Part part =
+        MakePart(core_.connection(sends, peer, channel), data, bounds, shape);
+    part.in_place = in_place;
+    BatchPlan* batch = FindBatch(stage, first_batch, sends, channel);
+    ITHACA_RETURN_IF_ERROR(AddStreams(part, batch));
+  }
+  return Status();
+}
+
+Status StagePlanner::AddStreams(const Part& whole, BatchPlan* batch) const {
+  for (int s = 0; s < core_.options.group; ++s) {
+    const PartBounds bounds = P2pPart(whole.bytes, s, core_.options.group);
+    // Nothing at all is one message, of the first stream.
+    if (s > 0 && bounds.begin == bounds.end) break;
+    Part part = whole;
+    part.stream = s;
+    part.user = whole.user + bounds.begin;
+    part.bytes = bounds.end - bounds.begin;
+    if (part.in_place) {
+      auto mr = FindMr(*part.connection, part.user, part.bytes);
       if (!mr.ok()) return mr.status();
-      part.in_place = true;
       part.mr = *mr;
     }
-    FindBatch(stage, first_batch, sends, channel)->parts.push_back(part);
+    batch->parts.push_back(part);
   }
   return Status();
 }

@@ -52,6 +52,8 @@ class StagePlanner {
   Status AddOwn(const Outgoing* send, const Incoming* recv, Stage* stage) const;
   Status AddParts(bool sends, int peer, char* data, size_t bytes,
                   size_t first_batch, Stage* stage) const;
+  // Cuts what one connection carries into its streams.
+  Status AddStreams(const Part& whole, BatchPlan* batch) const;
   StatusOr<void*> FindMr(const Connection& connection, const char* data,
                          size_t bytes) const;
 

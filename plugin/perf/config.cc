@@ -161,6 +161,7 @@ std::vector<Flag> MakeFlags() {
       {"ll-threshold", "BYTES",
        DriverBytes("ll-threshold", &Options::ll_threshold_bytes)},
       {"depth", "N", DriverNumber("depth", 0, 8, &Options::pipeline_depth)},
+      {"group", "N", DriverNumber("group", 1, 8, &Options::group)},
       {"device", "N", DriverNumber("device", -1, 4095, &Options::device)},
       {"user-buffers", "",
        [](Config* config, const std::string&) {

@@ -100,13 +100,14 @@ TEST(ConfigTest, SkewReplacesTheCounts) {
 
 TEST(ConfigTest, Compare) {
   auto config = Parse({"--compare=/a,b/p.so,new", "--compare-env=A=1",
-                       "--compare-env=B=", "--turns=7"});
+                       "--compare-env=B=", "--turns=7", "--group=8"});
   ASSERT_TRUE(config.ok()) << config.status().ToString();
   EXPECT_TRUE(config->compare);
   EXPECT_EQ(config->compare_plugin, "/a,b/p.so");
   EXPECT_EQ(config->compare_name, "new");
   EXPECT_THAT(config->compare_environment, ElementsAre("A=1", "B="));
   EXPECT_EQ(config->turns, 7);
+  EXPECT_EQ(config->driver.group, 8);
   EXPECT_EQ(Parse({"--compare=p.so"})->compare_plugin, "p.so");
   EXPECT_EQ(Parse({"--compare=,again"})->compare_plugin, "");
   EXPECT_TRUE(Parse({"--compare=,again"})->compare);
@@ -136,6 +137,7 @@ TEST(ConfigTest, MistakesAreNamedWithTheRemedy) {
            Case{{"--bytes=1:2"}, "BEGIN:END:FACTOR"},
            Case{{"--compare-env=A"}, "write NAME=VALUE"},
            Case{{"--turns=0"}, "--turns=0: 1 to 10000"},
+           Case{{"--group=9"}, "--group=9: 1 to 8"},
            Case{{"--stall=0"}, "--stall=0: 1 to 3600000 milliseconds"},
            Case{{"--timeout=-1"}, "seconds above 0"},
            Case{{"extra"}, "\"extra\" belongs to no flag"},
@@ -160,14 +162,14 @@ TEST(ConfigTest, MistakesAreNamedWithTheRemedy) {
 TEST(ConfigTest, HelpNamesEveryFlagAndExitStatus) {
   const std::string help = HelpText();
   for (const char* flag :
-       {"--plugin",       "--abi",           "--ranks",    "--rank",
-        "--rendezvous",   "--pattern",       "--bytes",    "--counts",
-        "--exchange",     "--iters",         "--warmup",   "--round-trips",
-        "--channels",     "--chunk",         "--depth",    "--ll-threshold",
-        "--user-buffers", "--null-pointers", "--verify",   "--output",
-        "--verbose",      "--timeout",       "--device",   "--skew",
-        "--json",         "--rails",         "--compare ", "--compare-env",
-        "--turns",        "--stall ",        "Exit status"}) {
+       {"--plugin",       "--abi",           "--ranks",  "--rank",
+        "--rendezvous",   "--pattern",       "--bytes",  "--counts",
+        "--exchange",     "--iters",         "--warmup", "--round-trips",
+        "--channels",     "--chunk",         "--depth",  "--ll-threshold",
+        "--user-buffers", "--null-pointers", "--verify", "--output",
+        "--verbose",      "--timeout",       "--device", "--skew",
+        "--json",         "--rails",         "--group ", "--compare ",
+        "--compare-env",  "--turns",         "--stall ", "Exit status"}) {
     EXPECT_THAT(help, HasSubstr(flag));
   }
   EXPECT_TRUE(Parse({"--help"})->help);

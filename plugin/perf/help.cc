@@ -67,6 +67,9 @@ How it is driven (NCCL's own settings are the defaults)
   --chunk BYTES       largest message, NCCL_P2P_NET_CHUNKSIZE (128K)
   --depth N           messages in flight per connection, 1 to 8 (0: NCCL's rule,
                       8, or 16 divided by the peers served at once)
+  --group N           streams per connection, 1 to 8 (1): N messages under N tags
+                      that the receiver posts in one irecv, as NCCL does when the
+                      ranks of a host share a connection; needs maxRecvs >= N
   --ll-threshold B    transfers up to B per channel use the LL layout, which
                       doubles them on the wire (16K; 0: never)
   --user-buffers      register the buffers and send from them without copies, in

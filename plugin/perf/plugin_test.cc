@@ -63,6 +63,20 @@ TEST_P(PluginTest, NullPointersAndOddChunks) {
   ASSERT_EQ(json["results"].size(), 5u);
 }
 
+// Sizes that leave the last streams shorter, empty, or all but the first.
+TEST_P(PluginTest, GroupedReceives) {
+  for (const char* group : {"--group=2", "--group=8"}) {
+    const auto json = Measure({"--ranks=3", "--iters=2", group, "--chunk=16K",
+                               "--bytes=0,1,10K,100K,1000003"});
+    ASSERT_EQ(json["results"].size(), 5u);
+    EXPECT_EQ(json["results"][4]["checked_bytes"], 9 * 3 * 1000003);
+  }
+  ASSERT_EQ(Measure({"--ranks=2", "--iters=2", "--group=5", "--user-buffers",
+                     "--null-pointers", "--bytes=0,3,3000001"})["results"]
+                .size(),
+            3u);
+}
+
 TEST_P(PluginTest, PingPong) {
   const auto json = Measure(
       {"--ranks=2", "--iters=2", "--pattern=latency", "--bytes=0,8,16K,100K"});

@@ -91,6 +91,7 @@ void Report::Begin(const Setup& setup) {
                  {"channels", o.channels},
                  {"chunk_bytes", o.chunk_bytes},
                  {"pipeline_depth", o.pipeline_depth},
+                 {"group", o.group},
                  {"ll_threshold_bytes", o.ll_threshold_bytes},
                  {"user_buffers", o.user_buffers},
                  {"verify", VerifyName(config_.verify)},
