@@ -28,11 +28,12 @@ Options SmallFragments() {
   return options;
 }
 
-Side::Side(std::vector<Rail> rails, const Clock* clock, Options options) {
+Side::Side(std::vector<Rail> rails, const Clock* clock, Options options,
+           std::unique_ptr<LaneBackend> backend) {
   device.name = "test";
   for (size_t i = 0; i < rails.size(); ++i) device.rails.push_back(i);
-  auto made =
-      Engine::Create({options, std::move(rails), 1, clock, &log}, nullptr);
+  auto made = Engine::Create({options, std::move(rails), 1, clock, &log},
+                             std::move(backend));
   if (!made.ok()) abort();
   engine = *made;
 }

@@ -30,11 +30,12 @@ std::vector<Rail> LoopbackRails(int first, int count);
 // The default options, with fragments of 16 KiB.
 Options SmallFragments();
 
-// One process's side: an engine with one device of all its rails. Aborts when
-// there can be none.
+// One process's side: an engine with one device of all its rails, and lanes of
+// plain sockets unless there is a backend. Aborts when there can be none.
 struct Side {
   explicit Side(std::vector<Rail> rails, const Clock* clock = &MonotonicClock(),
-                Options options = SmallFragments());
+                Options options = SmallFragments(),
+                std::unique_ptr<LaneBackend> backend = nullptr);
   CapturingLog log;
   Device device;
   std::shared_ptr<Engine> engine;
