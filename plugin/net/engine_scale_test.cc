@@ -84,8 +84,11 @@ class MemoryBackend : public LaneBackend {
   const char* name() const override { return "memory"; }
   int Progress() override {
     const auto frames = std::exchange(network_->under_way, {});
-    for (const auto& [to, frame] : frames)
-      network_->lanes.at(to)->Take(frame.first, frame.second);
+    for (const auto& [to, frame] : frames) {
+      const auto lane = network_->lanes.find(to);
+      if (lane != network_->lanes.end())
+        lane->second->Take(frame.first, frame.second);
+    }
     return frames.size();
   }
   StatusOr<std::string> Address(int) override { return std::string("here"); }
@@ -100,10 +103,11 @@ class MemoryBackend : public LaneBackend {
   Network* const network_;
 };
 
-// A microsecond passes whenever somebody looks.
+// A microsecond passes whenever somebody looks, unless it stands still.
 class SteppingClock : public Clock {
  public:
-  int64_t NowNs() const override { return now_ns_ += 1000; }
+  int64_t NowNs() const override { return now_ns_ += still ? 0 : 1000; }
+  bool still = false;
 
  private:
   mutable int64_t now_ns_ = kNsPerSecond;
@@ -144,7 +148,10 @@ TEST(EngineScale, AMessageTouchesItsOwnConnectionAlone) {
       ASSERT_NE(links.back().send, nullptr);
     }
     for (size_t bytes : {size_t{8}, size_t{200'000}}) {
+      (void)clock.NowNs();
+      clock.still = true;  // what is done now and then is not for the message
       const int calls = CallsFor(bytes, &links[peers / 2], &side, &network);
+      clock.still = false;
       if (peers == kFew)
         among_few[bytes] = calls;
       else
