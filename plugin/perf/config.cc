@@ -152,6 +152,11 @@ std::vector<Flag> MakeFlags() {
            "exchange",
            {{"seq_to_heads", "seq_to_heads"}, {"heads_to_seq", "heads_to_seq"}},
            &Config::exchange)},
+      {"no-own-share", "",
+       [](Config* config, const std::string&) {
+         config->own_share = false;
+         return Status();
+       }},
       {"iters", "N", Number("iters", 1, 100'000, &Config::iters)},
       {"warmup", "N", Number("warmup", 0, 1'000'000, &Config::warmup)},
       {"round-trips", "N",

@@ -32,6 +32,7 @@ struct Config {
   std::vector<size_t> bytes = {0, 1, 4 << 10, 128 << 10, 1 << 20, 16 << 20};
   std::string counts_file;
   int skew = 0;  // alltoallv: rank 0 receives this many times `bytes`; 0: none
+  bool own_share = true;  // all-to-all: each rank also copies to itself
   std::string exchange = "seq_to_heads";  // which of a plan's two
   int iters = 20;
   int warmup = 2;

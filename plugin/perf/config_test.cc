@@ -162,14 +162,15 @@ TEST(ConfigTest, MistakesAreNamedWithTheRemedy) {
 TEST(ConfigTest, HelpNamesEveryFlagAndExitStatus) {
   const std::string help = HelpText();
   for (const char* flag :
-       {"--plugin",       "--abi",           "--ranks",  "--rank",
-        "--rendezvous",   "--pattern",       "--bytes",  "--counts",
-        "--exchange",     "--iters",         "--warmup", "--round-trips",
-        "--channels",     "--chunk",         "--depth",  "--ll-threshold",
-        "--user-buffers", "--null-pointers", "--verify", "--output",
-        "--verbose",      "--timeout",       "--device", "--skew",
-        "--json",         "--rails",         "--group ", "--compare ",
-        "--compare-env",  "--turns",         "--stall ", "Exit status"}) {
+       {"--plugin",       "--abi",           "--ranks",        "--rank",
+        "--rendezvous",   "--pattern",       "--bytes",        "--counts",
+        "--exchange",     "--iters",         "--warmup",       "--round-trips",
+        "--channels",     "--chunk",         "--depth",        "--ll-threshold",
+        "--user-buffers", "--null-pointers", "--verify",       "--output",
+        "--verbose",      "--timeout",       "--device",       "--skew",
+        "--json",         "--rails",         "--no-own-share", "--group ",
+        "--compare ",     "--compare-env",   "--turns",        "--stall ",
+        "Exit status"}) {
     EXPECT_THAT(help, HasSubstr(flag));
   }
   EXPECT_TRUE(Parse({"--help"})->help);

@@ -43,6 +43,9 @@ What to measure
                       from every rank, the others --bytes
   --exchange NAME     which exchange of a plan: seq_to_heads (default) or
                       heads_to_seq
+  --no-own-share      all-to-all(v): without the bytes of each rank to itself. A GPU
+                      copies them beside the network; here the thread does that
+                      drives the plugin
   --iters N           measured iterations (default 20)
   --warmup N          iterations before them (default 2)
   --round-trips N     per iteration of latency (default 100)

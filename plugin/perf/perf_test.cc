@@ -150,6 +150,15 @@ TEST(PerfTest, JsonLinesAsItGoesAndTheDocumentAtTheEnd) {
               (walls[1] + walls[2]) / 2, 0.01);
 }
 
+TEST(PerfTest, TheOwnShareCanBeLeftOut) {
+  Program run({kPlugin, "--ranks=3", "--no-own-share", "--bytes=0,5000",
+               "--iters=2", "--warmup=0", "-o", "json"});
+  ASSERT_EQ(run.Wait(), 0) << run.err();
+  const auto json = nlohmann::json::parse(run.out());
+  EXPECT_EQ(json["results"][1]["checked_bytes"], 5000 * 6 * 2);
+  EXPECT_EQ(json["results"][1]["payload_bytes"], 5000 * 6 * 2);
+}
+
 TEST(PerfTest, CompareRunsBothInTurns) {
   Program run({kPlugin, "--ranks=2", "--bytes=0,100K", "--iters=3", "--turns=2",
                "--compare=,faulty",

@@ -47,6 +47,13 @@ TEST_P(PluginTest, AllToAllEveryByte) {
     // 16 pairs with the ranks' own, 12 between ranks.
     EXPECT_EQ(result["checked_bytes"], bytes * 16 * 3);
     EXPECT_EQ(result["payload_bytes"], bytes * 12 * 2);
+    // The interface that ITHACA_RAILS names, once for all ranks behind it. The
+    // rendezvous is on it too.
+    ASSERT_EQ(result["rails"].size(), 1u);
+    EXPECT_EQ(result["rails"][0]["interface"], "lo");
+    EXPECT_EQ(result["rails"][0]["ranks"], nlohmann::json({0, 1, 2, 3}));
+    EXPECT_GT(result["rails"][0]["sent_bytes"], 0);
+    EXPECT_GT(result["longest_stall_us"], 0);
   }
 }
 

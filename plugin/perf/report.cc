@@ -93,6 +93,7 @@ void Report::Begin(const Setup& setup) {
                  {"pipeline_depth", o.pipeline_depth},
                  {"group", o.group},
                  {"ll_threshold_bytes", o.ll_threshold_bytes},
+                 {"own_share", config_.own_share},
                  {"user_buffers", o.user_buffers},
                  {"verify", VerifyName(config_.verify)},
                  {"connect_ms", setup.connect_ms}}},

@@ -184,6 +184,7 @@ StatusOr<Buffers> Runner::MakeBuffers(size_t bytes) const {
       if (Partner() >= 0) recv[Partner()] = bytes;
       break;
   }
+  if (!config_.own_share) send[me] = recv[me] = 0;
   return Buffers::Make(me, std::move(send), std::move(recv));
 }
 
