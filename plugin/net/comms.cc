@@ -35,6 +35,7 @@ ListenComm::~ListenComm() { engine_->Forget(this); }
 SendComm::SendComm(Engine* engine, const Device& device, const Handle& handle,
                    ConnectionId id)
     : Comm(engine),
+      device_(device),
       handle_(handle),
       id_(id),
       deadline_ns_(engine->config().clock->NowNs() +
@@ -42,24 +43,48 @@ SendComm::SendComm(Engine* engine, const Device& device, const Handle& handle,
       connection_("process " + std::to_string(handle.pid) + " at " +
                       AddressToString(handle.rails[0]),
                   engine->config().options.eager_bytes, engine,
-                  engine->config().log) {
+                  engine->config().log),
+      over_shm_(engine->OnOurHost(handle)) {
+  MakeDialers();
+}
+
+void SendComm::MakeDialers() {
   // Lane k joins local rail k and remote rail k; the other remote rails are
   // tried where those two cannot connect.
-  const size_t local = device.rails.size(), remote = handle.rails.size();
-  const size_t lanes = std::min<size_t>(std::max(local, remote), kMaxLanes);
-  for (size_t k = 0; k < lanes; ++k) {
+  const size_t local = device_.rails.size(), remote = handle_.rails.size();
+  const size_t lanes =
+      over_shm_ ? 1 : std::min<size_t>(std::max(local, remote), kMaxLanes);
+  for (size_t k = dialers_.size(); k < lanes; ++k) {
     std::vector<Dialer::Target> targets;
     for (size_t i = 0; i < remote; ++i)
       targets.push_back(
-          {device.rails[k % local], handle.rails[(k + i) % remote]});
+          {device_.rails[k % local], handle_.rails[(k + i) % remote]});
     dialers_.push_back(std::make_unique<LaneDialer>(
-        engine, std::move(targets),
+        engine_, std::move(targets),
         [this, k](int rail, uint32_t dial) { return HelloFor(k, rail, dial); },
         [this, k](Dialer* dialer, uint32_t dial) {
-          return engine_->FinishDial(dialer, k, dial, this);
+          return FinishDial(dialer, k, dial);
         }));
     dialers_.back()->Start();
   }
+}
+
+Status SendComm::FinishDial(Dialer* dialer, int lane, uint32_t dial) {
+  const bool shm = dialer->welcome().kind == kShmLane;
+  const Status status = engine_->FinishDial(dialer, lane, dial, this);
+  fall_back_ = over_shm_ && !(shm && status.ok());
+  if (shm && !status.ok())
+    ITHACA_WARN(*engine_->config().log,
+                "ithaca: sockets, not shared memory, to %s: %s",
+                connection_.peer().c_str(), status.ToString().c_str());
+  return status;
+}
+
+void SendComm::FallBack() {
+  fall_back_ = over_shm_ = false;
+  // The peer made its end of the lane, and takes another dial for it.
+  if (connection_.lane(0) == nullptr) dialers_[0]->Start();
+  MakeDialers();
 }
 
 SendComm::~SendComm() {
@@ -74,7 +99,7 @@ StatusOr<Hello> SendComm::HelloFor(int lane, int rail, uint32_t dial) const {
   hello.nonce = handle_.nonce;
   hello.connection = id_;
   hello.dial = dial;
-  ITHACA_RETURN_IF_ERROR(engine_->Greet(&hello, rail));
+  ITHACA_RETURN_IF_ERROR(engine_->Greet(&hello, rail, over_shm_));
   return hello;
 }
 
@@ -86,6 +111,7 @@ bool SendComm::Step() {
     if (!connection_.status().ok()) dialer->Stop();
     if (!dialer->dialing()) continue;
     dialer->Step(now_ns);
+    if (fall_back_) FallBack();
     if (dialer->dialing())
       settled = false;
     else if (connection_.lane(i) == nullptr)
@@ -124,6 +150,7 @@ void SendComm::Restore(int64_t now_ns) {
   for (size_t i = 0; i < dialers_.size() && connection_.status().ok(); ++i) {
     LaneDialer* const dialer = dialers_[i].get();
     dialer->Step(now_ns);
+    if (fall_back_) FallBack();
     if (connection_.peer_left()) {
       dialer->Stop();
     } else if (Works(i)) {

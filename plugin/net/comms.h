@@ -91,7 +91,8 @@ class Comm {
 
 class SendComm final : public Comm {
  public:
-  // Starts to dial every lane of the connection.
+  // Starts to dial every lane of the connection; to a listener on our own host
+  // one over shared memory, which needs no others while it can be had.
   SendComm(Engine* engine, const Device& device, const Handle& handle,
            ConnectionId id);
   ~SendComm() override;
@@ -107,14 +108,23 @@ class SendComm final : public Comm {
 
  private:
   StatusOr<Hello> HelloFor(int lane, int rail, uint32_t dial) const;
+  // Makes the dialers of the lanes that there are to be now.
+  void MakeDialers();
+  Status FinishDial(Dialer* dialer, int lane, uint32_t dial);
+  // Dials all rails: there is no shared memory with the peer after all.
+  void FallBack();
   void Restore(int64_t now_ns) override;
   std::string DescribeLane(int index) const override;
 
+  const Device device_;
   const Handle handle_;
   const ConnectionId id_;
   const int64_t deadline_ns_;
   SendConnection connection_;
   std::vector<std::unique_ptr<LaneDialer>> dialers_;  // by lane
+  // Lane 0 is to go over shared memory, and to be the only one.
+  bool over_shm_;
+  bool fall_back_ = false;  // it turned out that it cannot
 };
 
 class RecvComm final : public Comm {

@@ -33,7 +33,19 @@ StatusOr<std::shared_ptr<Engine>> Engine::Create(
       &engine->config_.rails, engine->config_.options.peer_timeout_s,
       engine->poller_.get(), engine->config_.clock, engine->config_.log,
       static_cast<HelloSink*>(engine.get()));
+  engine->MakeShm();
   return engine;
+}
+
+void Engine::MakeShm() {
+  if (config_.host == 0) return;
+  StatusOr<std::unique_ptr<ShmBackend>> shm = ShmBackend::Create();
+  if (shm.ok())
+    shm_ = std::move(shm).value();
+  else
+    ITHACA_WARN(*config_.log,
+                "ithaca: no shared memory with ranks on this host: %s",
+                shm.status().ToString().c_str());
 }
 
 Engine::Engine(Config config, std::unique_ptr<LaneBackend> ucx)
@@ -67,6 +79,7 @@ StatusOr<std::unique_ptr<ListenComm>> Engine::Listen(const Device& device,
   content.listener = next_id_++;
   content.nonce = Random();
   content.pid = getpid();
+  content.host = shm_ != nullptr ? config_.host : 0;
   EncodeHandle(content, handle);
   auto listener =
       std::make_unique<ListenComm>(this, content.listener, content.nonce);
@@ -131,11 +144,20 @@ StatusOr<std::unique_ptr<RecvComm>> Engine::Accept(ListenComm* listener) {
                 config_.options.peer_timeout_s);
 }
 
-Status Engine::Greet(Hello* hello, int rail) {
+bool Engine::OnOurHost(const Handle& handle) const {
+  return shm_ != nullptr && handle.host == config_.host;
+}
+
+Status Engine::Greet(Hello* hello, int rail, bool shm) {
   hello->comm_id = config_.comm_id;
   hello->pid = getpid();
   if (StatusOr<sockaddr_storage> address = acceptor_->Open(rail); address.ok())
     hello->knock_port = AddressPort(*address);
+  if (shm) {
+    hello->kinds |= kShmLane;
+    hello->address = shm_->Address();
+    return Status();
+  }
   if (ucx_ == nullptr) return Status();
   StatusOr<std::string> address = ucx_->Address(rail);
   if (!address.ok()) return address.status();
@@ -145,26 +167,31 @@ Status Engine::Greet(Hello* hello, int rail) {
   return Status();
 }
 
+StatusOr<std::unique_ptr<Lane>> Engine::OpenWelcomed(const Dialer& dialer,
+                                                     Connection* connection) {
+  const Welcome& welcome = dialer.welcome();
+  const Hello& hello = dialer.hello();
+  if ((hello.kinds & welcome.kind) == 0)
+    return Errorf(Code::kDataLoss, "%s chose a kind of lane not offered",
+                  dialer.Describe().c_str());
+  if (welcome.kind == kShmLane) return shm_->Join(welcome.text, connection);
+  return ucx_->Open(dialer.rail(), hello.ucx_lane_id, welcome.text,
+                    welcome.ucx_lane_id, connection);
+}
+
 Status Engine::FinishDial(Dialer* dialer, int index, uint32_t dial,
                           Comm* comm) {
+  const LaneKind kind = dialer->welcome().kind;
+  const bool guarded = kind != kSocketLane;
   const std::string name = dialer->Describe();
-  const int fd = dialer->TakeSocket();
-  const Welcome& welcome = dialer->welcome();
-  const bool use_ucx = welcome.kind == kUcxLane;
-  if (use_ucx && dialer->hello().ucx_lane_id == 0) {
-    close(fd);
-    return Errorf(Code::kDataLoss, "%s chose UCX, which was not offered",
-                  name.c_str());
-  }
   StatusOr<std::unique_ptr<Lane>> lane =
-      use_ucx
-          ? ucx_->Open(dialer->rail(), dialer->hello().ucx_lane_id,
-                       welcome.text, welcome.ucx_lane_id, comm->connection())
-          : SocketLane::Create(fd, name, poller_.get(), comm->connection());
-  if (use_ucx && !lane.ok()) close(fd);
+      guarded ? OpenWelcomed(*dialer, comm->connection())
+              : SocketLane::Create(dialer->TakeSocket(), name, poller_.get(),
+                                   comm->connection());
   if (!lane.ok()) return lane.status();
-  return comm->AddLane(index, dialer->rail(), dial, std::move(lane).value(),
-                       use_ucx ? fd : -1);
+  return comm->AddLane(
+      index, kind == kShmLane ? rails::kNoRail : dialer->rail(), dial,
+      std::move(lane).value(), guarded ? dialer->TakeSocket() : -1);
 }
 
 // --- Answering hellos.
@@ -251,27 +278,42 @@ bool Engine::OnHello(int rail, int fd, const std::string& peer,
   return true;
 }
 
+StatusOr<std::unique_ptr<Lane>> Engine::OpenUcx(RecvComm* comm, int rail,
+                                                const Hello& hello,
+                                                Welcome* welcome) {
+  StatusOr<std::string> address = ucx_->Address(rail);
+  if (!address.ok()) return address.status();
+  welcome->kind = kUcxLane;
+  welcome->text = *address;
+  welcome->ucx_lane_id = ucx_->ReserveLaneId();
+  return ucx_->Open(rail, welcome->ucx_lane_id, hello.address,
+                    hello.ucx_lane_id, comm->connection());
+}
+
+std::unique_ptr<Lane> Engine::OpenOffered(RecvComm* comm, int rail,
+                                          const std::string& name,
+                                          const Hello& hello,
+                                          Welcome* welcome) {
+  const bool shm = shm_ != nullptr && (hello.kinds & kShmLane) != 0;
+  const bool ucx = ucx_ != nullptr && (hello.kinds & kUcxLane) != 0;
+  if (!shm && !ucx) return nullptr;
+  if (shm) welcome->kind = kShmLane;
+  StatusOr<std::unique_ptr<Lane>> opened =
+      shm ? shm_->Invite(hello.address, comm->connection(), &welcome->text)
+          : OpenUcx(comm, rail, hello, welcome);
+  if (opened.ok()) return std::move(opened).value();
+  *welcome = Welcome();
+  ITHACA_WARN(*config_.log,
+              "ithaca: %s carries on over a plain socket, not %s: %s",
+              name.c_str(), shm ? "shared memory" : "UCX",
+              opened.status().ToString().c_str());
+  return nullptr;
+}
+
 Status Engine::AddAcceptedLane(RecvComm* comm, int rail, int fd,
                                const std::string& name, const Hello& hello) {
   Welcome welcome;
-  std::unique_ptr<Lane> lane;
-  if (ucx_ != nullptr && (hello.kinds & kUcxLane) != 0) {
-    StatusOr<std::string> address = ucx_->Address(rail);
-    welcome.ucx_lane_id = ucx_->ReserveLaneId();
-    StatusOr<std::unique_ptr<Lane>> opened =
-        address.ok() ? ucx_->Open(rail, welcome.ucx_lane_id, hello.address,
-                                  hello.ucx_lane_id, comm->connection())
-                     : address.status();
-    if (opened.ok()) {
-      welcome.kind = kUcxLane;
-      welcome.text = *address;
-      lane = std::move(opened).value();
-    } else {
-      ITHACA_WARN(*config_.log,
-                  "ithaca: %s carries on over a plain socket, not UCX: %s",
-                  name.c_str(), opened.status().ToString().c_str());
-    }
-  }
+  std::unique_ptr<Lane> lane = OpenOffered(comm, rail, name, hello, &welcome);
   sockaddr_storage from = {};
   socklen_t length = sizeof(from);
   if (hello.knock_port != 0 &&
@@ -290,6 +332,7 @@ Status Engine::AddAcceptedLane(RecvComm* comm, int rail, int fd,
     if (!made.ok()) return made.status();
     lane = std::move(made).value();
   }
+  if (welcome.kind == kShmLane) rail = rails::kNoRail;
   return comm->AddLane(hello.lane, rail, hello.dial, std::move(lane),
                        guarded ? fd : -1);
 }
@@ -297,9 +340,12 @@ Status Engine::AddAcceptedLane(RecvComm* comm, int rail, int fd,
 // --- Progress.
 
 void Engine::Progress() {
+  // Costs next to nothing when idle, unlike a look at the network.
+  const int shm_events = shm_ == nullptr ? 0 : shm_->Progress();
+  if (shm_events > 0) Kick();
   const int64_t now_ns = config_.clock->NowNs();
   if (now_ns - last_idle_ns_ < kIdleNs) return;
-  int events = poller_->Poll();
+  int events = shm_events + poller_->Poll();
   if (ucx_ != nullptr) events += ucx_->Progress();
   broker_.Serve();
   Kick();

@@ -26,9 +26,11 @@
 #include "plugin/net/devices.h"
 #include "plugin/net/rail_events.h"
 #include "plugin/rails/grant_broker.h"
+#include "plugin/shm/shm_backend.h"
 #include "plugin/socket/acceptor.h"
 #include "plugin/socket/poller.h"
 #include "plugin/transport/connection.h"
+#include "plugin/transport/handle.h"
 #include "plugin/transport/handshake.h"
 #include "plugin/transport/lane.h"
 #include "plugin/transport/rail.h"
@@ -41,6 +43,8 @@ class Engine final : public ConnectionOwner, public HelloSink {
     Options options;
     std::vector<Rail> rails;
     uint64_t comm_id = 0;
+    // Which host this is (shm/host_identity.h); 0: no lanes over shared memory.
+    uint64_t host = 0;
     const Clock* clock = nullptr;
     LogSink* log = nullptr;
   };
@@ -76,7 +80,11 @@ class Engine final : public ConnectionOwner, public HelloSink {
 
   // A lane to what `dialer` was welcomed by, as number `index` of the comm.
   Status FinishDial(Dialer* dialer, int index, uint32_t dial, Comm* comm);
-  Status Greet(Hello* hello, int rail);
+  // Completes a hello to be sent over `rail`. With `shm` it offers shared
+  // memory, else UCX where there is such.
+  Status Greet(Hello* hello, int rail, bool shm);
+  // Whether the listener of `handle` may be reached over shared memory.
+  bool OnOurHost(const Handle& handle) const;
   void ExpireLater(LaneGuard* guard);
   void Forget(LaneGuard* guard);
   void Forget(ListenComm* listener);
@@ -107,6 +115,7 @@ class Engine final : public ConnectionOwner, public HelloSink {
     int64_t asked_ns = 0;  // the last such call
   };
 
+  void MakeShm();
   bool OnHello(int rail, int fd, const std::string& peer,
                const Hello& hello) override;
   RecvComm* ReceiverFor(const Hello& hello, const std::string& peer);
@@ -116,6 +125,15 @@ class Engine final : public ConnectionOwner, public HelloSink {
   void Answer(int fd, const Welcome& welcome);
   Status AddAcceptedLane(RecvComm* comm, int rail, int fd,
                          const std::string& name, const Hello& hello);
+  // A lane of the best kind other than sockets that the hello offers, and what
+  // to answer; null when none can be had.
+  std::unique_ptr<Lane> OpenOffered(RecvComm* comm, int rail,
+                                    const std::string& name, const Hello& hello,
+                                    Welcome* welcome);
+  StatusOr<std::unique_ptr<Lane>> OpenUcx(RecvComm* comm, int rail,
+                                          const Hello& hello, Welcome* welcome);
+  StatusOr<std::unique_ptr<Lane>> OpenWelcomed(const Dialer& dialer,
+                                               Connection* connection);
   void Forget(Connection* connection);
   void Tick(int64_t now_ns);
   // Ends the attempts that nobody has asked for within the peer time-out.
@@ -129,6 +147,7 @@ class Engine final : public ConnectionOwner, public HelloSink {
   // Destroyed last: everything below has sockets in it.
   std::unique_ptr<Poller> poller_;
   const std::unique_ptr<LaneBackend> ucx_;
+  std::unique_ptr<ShmBackend> shm_;  // null: not wanted, or not to be had
   rails::GrantBroker broker_;
   std::unique_ptr<Acceptor> acceptor_;
   RailEvents rail_events_;

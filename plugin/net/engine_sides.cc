@@ -29,10 +29,10 @@ Options SmallFragments() {
 }
 
 Side::Side(std::vector<Rail> rails, const Clock* clock, Options options,
-           std::unique_ptr<LaneBackend> backend) {
+           std::unique_ptr<LaneBackend> backend, uint64_t host) {
   device.name = "test";
   for (size_t i = 0; i < rails.size(); ++i) device.rails.push_back(i);
-  auto made = Engine::Create({options, std::move(rails), 1, clock, &log},
+  auto made = Engine::Create({options, std::move(rails), 1, host, clock, &log},
                              std::move(backend));
   if (!made.ok()) abort();
   engine = *made;

@@ -31,11 +31,13 @@ std::vector<Rail> LoopbackRails(int first, int count);
 Options SmallFragments();
 
 // One process's side: an engine with one device of all its rails, and lanes of
-// plain sockets unless there is a backend. Aborts when there can be none.
+// plain sockets unless there is a backend, or over shared memory to sides of
+// the same `host` (0: none). Aborts when there can be none.
 struct Side {
   explicit Side(std::vector<Rail> rails, const Clock* clock = &MonotonicClock(),
                 Options options = SmallFragments(),
-                std::unique_ptr<LaneBackend> backend = nullptr);
+                std::unique_ptr<LaneBackend> backend = nullptr,
+                uint64_t host = 0);
   CapturingLog log;
   Device device;
   std::shared_ptr<Engine> engine;

@@ -92,6 +92,58 @@ TEST_F(EngineTest, OneLanePerPairOfRails) {
   send_.reset(), recv_.reset();
 }
 
+TEST_F(EngineTest, OnOneHostOneLaneOverSharedMemoryIsEnough) {
+  constexpr uint64_t kHost = 42;
+  Side a(LoopbackRails(1, 3), &MonotonicClock(), SmallFragments(), nullptr,
+         kHost);
+  Side b(LoopbackRails(4, 2), &MonotonicClock(), SmallFragments(), nullptr,
+         kHost);
+  Connect(&a, &b, 1);
+  for (size_t bytes : {0, 1, 8192, 8193, 1 << 20, 20 << 20}) Transfer(bytes);
+  EXPECT_EQ(send_->connection()->lanes_up(), 1);
+  EXPECT_THAT(a.log.warnings, testing::IsEmpty());
+  EXPECT_THAT(b.log.warnings, testing::IsEmpty());
+  send_.reset(), recv_.reset();
+}
+
+TEST_F(EngineTest, OneEngineReachesItselfOverSharedMemory) {
+  Side a(LoopbackRails(1, 2), &MonotonicClock(), SmallFragments(), nullptr, 42);
+  Connect(&a, &a, 1);
+  Transfer(1 << 20);
+  send_.reset(), recv_.reset();
+}
+
+TEST_F(EngineTest, HostsThatDifferOrDoNotWantItUseSockets) {
+  for (const uint64_t host : {43, 0}) {
+    Side a(LoopbackRails(1, 2), &MonotonicClock(), SmallFragments(), nullptr,
+           42);
+    Side b(LoopbackRails(3, 2), &MonotonicClock(), SmallFragments(), nullptr,
+           host);
+    Connect(&a, &b, 2);
+    Transfer(1 << 20);
+    send_.reset(), recv_.reset();
+    Connect(&b, &a, 2);
+    Transfer(1 << 20);
+    send_.reset(), recv_.reset();
+  }
+}
+
+TEST_F(EngineTest, APeerOverSharedMemoryThatGoesIsNoticed) {
+  Side a(LoopbackRails(1, 1), &MonotonicClock(), SmallFragments(), nullptr, 42);
+  auto b = std::make_unique<Side>(LoopbackRails(2, 1), &MonotonicClock(),
+                                  SmallFragments(), nullptr, 42);
+  Connect(&a, b.get(), 1);
+  std::string data(1 << 20, 'x');
+  auto sent = send_->connection()->Send(data.data(), data.size(), 0);
+  ASSERT_TRUE(sent.ok() && *sent != nullptr);
+  recv_.reset();
+  uint64_t size = 0;
+  Until([&] { return !send_->connection()->Test(*sent, &size).ok(); });
+  EXPECT_EQ(send_->connection()->status().code(), Code::kUnavailable);
+  EXPECT_THAT(a.log.warnings, testing::SizeIs(1));
+  send_.reset();
+}
+
 TEST_F(EngineTest, PeersMayHaveDifferentNumbersOfRails) {
   Side a(LoopbackRails(1, 1)), b(LoopbackRails(10, 3));
   Connect(&a, &b, 3);

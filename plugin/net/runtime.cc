@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "plugin/shm/host_identity.h"
 #include "plugin/socket/interfaces.h"
 
 namespace ithaca::net {
@@ -44,6 +45,7 @@ Status Runtime::Discover() {
   if (!rails.ok()) return rails.status();
   options_ = *options;
   rails_ = *rails;
+  host_ = options_.shm ? HostIdentity(options_.host_id) : 0;
   devices_ = MakeDevices(rails_, options_);
   std::string names;
   for (const Device& device : devices_)
@@ -68,8 +70,9 @@ StatusOr<std::shared_ptr<Engine>> Runtime::NewEngine(uint64_t comm_id,
   if (!ready_.load()) ITHACA_RETURN_IF_ERROR(Discover());
   StatusOr<std::unique_ptr<LaneBackend>> ucx = MakeUcx();
   if (!ucx.ok()) return ucx.status();
-  return Engine::Create({options_, rails_, comm_id, &MonotonicClock(), &log_},
-                        std::move(ucx).value());
+  return Engine::Create(
+      {options_, rails_, comm_id, host_, &MonotonicClock(), &log_},
+      std::move(ucx).value());
 }
 
 }  // namespace ithaca::net

@@ -63,6 +63,7 @@ class Runtime {
   std::atomic<bool> forked_{false};
   // Set before ready_, constant after.
   Options options_;
+  uint64_t host_ = 0;  // see Engine::Config
   std::vector<Rail> rails_;
   std::vector<Device> devices_;
 };

@@ -1,0 +1,101 @@
+#include "plugin/shm/ring.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace ithaca {
+namespace {
+
+// A piece of payload smaller than this, with more to come, waits for room.
+constexpr uint32_t kWorthwhile = 4096;
+
+// Into memory of our own, once: what is checked is what is used.
+void CopyOut(void* to, const void* from, size_t bytes) {
+  memcpy(to, from, bytes);
+  asm volatile("" : : "r"(to) : "memory");
+}
+
+uint32_t InLines(uint32_t payload) {
+  return (kRecordHeadBytes + payload + kShmLine - 1) / kShmLine * kShmLine;
+}
+
+}  // namespace
+
+// --- RingWriter
+
+uint32_t RingWriter::Free(bool look) {
+  if (look) {
+    const uint64_t read = channel_.head->read.load(std::memory_order_seq_cst);
+    if (read < read_ || read > written_ || read % kShmLine != 0)
+      error_ =
+          Status(Code::kDataLoss, "the peer's count of bytes read is wrong");
+    else
+      read_ = read;
+  }
+  return channel_.ring_bytes - (written_ - read_);
+}
+
+int64_t RingWriter::Room(uint32_t wanted) {
+  const uint32_t to_end =
+      channel_.ring_bytes - (written_ & (channel_.ring_bytes - 1));
+  const uint32_t fits = std::min<uint32_t>(wanted, to_end - kRecordHeadBytes);
+  const uint32_t least =
+      InLines(std::min({fits, kWorthwhile, channel_.ring_bytes / 4}));
+  uint32_t free = Free(false);
+  if (free < InLines(fits)) free = Free(true);
+  if (!error_.ok() || free < least) return -1;
+  return std::min<uint32_t>(fits, free - kRecordHeadBytes);
+}
+
+void RingWriter::Write(const Record& record, const void* payload) {
+  uint8_t* const to = channel_.ring + (written_ & (channel_.ring_bytes - 1));
+  const uint32_t bytes = payload == nullptr ? 0 : record.bytes;
+  memcpy(to, &record, kRecordHeadBytes);
+  if (bytes > 0) memcpy(to + kRecordHeadBytes, payload, bytes);
+  written_ += InLines(bytes);
+  channel_.head->written.store(written_, std::memory_order_seq_cst);
+}
+
+int64_t RingWriter::WaitForRoom(uint32_t wanted) {
+  channel_.head->writer_waits.store(1, std::memory_order_seq_cst);
+  return Room(wanted);
+}
+
+// --- RingReader
+
+StatusOr<bool> RingReader::Next(Record* record, const uint8_t** payload) {
+  if (written_ == read_) {
+    const uint64_t written =
+        channel_.head->written.load(std::memory_order_seq_cst);
+    if (written < read_ || written - read_ > channel_.ring_bytes ||
+        written % kShmLine != 0)
+      return Status(Code::kDataLoss,
+                    "the peer's count of bytes written is wrong");
+    written_ = written;
+    if (written_ == read_) return false;
+  }
+  const uint32_t at = read_ & (channel_.ring_bytes - 1);
+  const uint64_t there =
+      std::min<uint64_t>(written_ - read_, channel_.ring_bytes - at);
+  CopyOut(record, channel_.ring + at, kRecordHeadBytes);
+  const uint32_t bytes = record->bytes;
+  if (bytes > there - kRecordHeadBytes)
+    return Errorf(Code::kDataLoss, "a record of %u bytes where %llu stand",
+                  bytes, static_cast<unsigned long long>(there));
+  *payload = channel_.ring + at + kRecordHeadBytes;
+  next_bytes_ = InLines(bytes);
+  return true;
+}
+
+void RingReader::Pop() { read_ += next_bytes_; }
+
+bool RingReader::Publish() {
+  if (read_ != published_)
+    channel_.head->read.store(read_, std::memory_order_seq_cst);
+  published_ = read_;
+  return channel_.head->writer_waits.load(std::memory_order_seq_cst) != 0 &&
+         channel_.head->writer_waits.exchange(0, std::memory_order_seq_cst) !=
+             0;
+}
+
+}  // namespace ithaca

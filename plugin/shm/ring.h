@@ -1,0 +1,96 @@
+// Records in a ring of shared memory, from one writer to one reader.
+//
+// A record is a head and some payload, contiguous, in whole lines of 64 bytes:
+// what is small costs one line beside the counters. Layout of a record:
+//
+//   offset  size  field
+//        0     2  RecordKind
+//        2     2  0
+//        4     4  bytes of payload that follow
+//        8    32  the frame (frame.h), when one begins
+//       40     -  payload
+//
+// Either end keeps its own counter to itself and checks the other's, so a peer
+// that scribbles is noticed, never followed. Lock-free; each class is confined
+// to its end. Invariants: 1. the writer never writes between `read` and
+// `written`; 2. `written` is stored after the record, `read` after the reader
+// has finished with it; 3. who sets `writer_waits` looks again before it waits,
+// and both orders are sequentially consistent, so no wake-up is lost.
+#ifndef ITHACA_PLUGIN_SHM_RING_H_
+#define ITHACA_PLUGIN_SHM_RING_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "plugin/core/status.h"
+#include "plugin/shm/segment.h"
+#include "plugin/transport/frame.h"
+
+namespace ithaca {
+
+enum class RecordKind : uint16_t {
+  kFrame = 1,  // a frame begins, with the first bytes of its payload
+  kMore = 2,   // the next bytes of its payload
+  kAbort = 3,  // the rest of its payload will not come
+};
+
+struct Record {
+  RecordKind kind;
+  uint16_t zero;
+  uint32_t bytes;
+  uint8_t frame[kFrameBytes];
+};
+inline constexpr size_t kRecordHeadBytes = 40;
+static_assert(sizeof(Record) == kRecordHeadBytes);
+
+class RingWriter {
+ public:
+  explicit RingWriter(const Channel& channel) : channel_(channel) {}
+
+  // How many bytes of payload the next record may have, at most `wanted`; less
+  // when the ring ends there. -1: no room for a record now that takes `wanted`
+  // or enough of it to be worth it.
+  int64_t Room(uint32_t wanted);
+  // Writes and publishes a record. REQUIRES: Room() just said that `payload`
+  // (record.bytes of it, none when null) fits.
+  void Write(const Record& record, const void* payload);
+
+  // Asks to be woken when there is more room, then looks once more: as Room().
+  int64_t WaitForRoom(uint32_t wanted);
+
+  // DATA_LOSS once the reader's counter made no sense; Room is -1 from then on.
+  const Status& error() const { return error_; }
+
+ private:
+  uint32_t Free(bool look);
+
+  const Channel channel_;
+  uint64_t written_ = 0;
+  uint64_t read_ = 0;  // what the reader said last
+  Status error_;
+};
+
+class RingReader {
+ public:
+  explicit RingReader(const Channel& channel) : channel_(channel) {}
+
+  // Copies the next record's head out and says where its payload stands; false
+  // when there is none. DATA_LOSS when what stands there makes no sense.
+  StatusOr<bool> Next(Record* record, const uint8_t** payload);
+  // Done with that record.
+  void Pop();
+  // Tells the writer what it may overwrite. True when the writer waits: ring
+  // its bell.
+  bool Publish();
+
+ private:
+  const Channel channel_;
+  uint64_t read_ = 0;
+  uint64_t published_ = 0;
+  uint64_t written_ = 0;     // what the writer said last
+  uint32_t next_bytes_ = 0;  // of the record that Next() gave, in whole lines
+};
+
+}  // namespace ithaca
+
+#endif  // ITHACA_PLUGIN_SHM_RING_H_
