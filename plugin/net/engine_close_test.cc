@@ -17,11 +17,12 @@ namespace ithaca::net {
 namespace {
 
 #ifdef ITHACA_SANITIZED
-constexpr int kRounds = 40;
+constexpr int kRounds = 30;
 #else
-constexpr int kRounds = 150;
+constexpr int kRounds = 60;
 #endif
 constexpr int kRequests = 32;
+constexpr size_t kLarge = 500'000;
 constexpr char kGivenBack = '\x22';
 
 // Memory that one transfer uses, and one registration.
@@ -51,7 +52,7 @@ class Round {
     link_ = ConnectSides(&a_, &b_, 2);
     ASSERT_NE(link_.send, nullptr);
     Start();
-    Poll(random_() % 60);
+    Poll(random_() % 100);
     End();
     Poll(300);
     for (const Memory& memory : memory_) {
@@ -63,12 +64,13 @@ class Round {
 
  private:
   size_t RandomSize() {
-    const size_t sizes[] = {0, 1, 3000, 8192, 8193, 100'000, 200'000};
-    return sizes[random_() % 7];
+    const size_t sizes[] = {0, 1, 8192, 8193, 100'000, kLarge, kLarge, kLarge};
+    return sizes[random_() % 8];
   }
 
   Memory* NewMemory(size_t size, bool receives) {
     memory_.push_back({std::make_unique<char[]>(size), size, receives});
+    if (!receives) memset(memory_.back().bytes.get(), 'x', size);
     return &memory_.back();
   }
 
@@ -85,7 +87,7 @@ class Round {
         ASSERT_TRUE(sent.ok() && *sent != nullptr);
       } else {
         --receives;
-        Receive(random_() % 2 ? 1 : 1 + random_() % kMaxGroup);
+        Receive(random_() % 4 != 0 ? 1 : 1 + random_() % kMaxGroup);
       }
       if (random_() % 4 == 0) Poll(1);
     }
@@ -97,7 +99,7 @@ class Round {
     size_t sizes[kMaxGroup];
     int tags[kMaxGroup];
     for (int i = 0; i < n; ++i) {
-      const Memory* const memory = NewMemory(200'000, true);
+      const Memory* const memory = NewMemory(kLarge, true);
       data[i] = memory->bytes.get();
       sizes[i] = memory->size;
       tags[i] = random_() % 3;
@@ -121,6 +123,18 @@ class Round {
       }
   }
 
+  // A buffer that is being filled with a large message; or any memory.
+  Memory* PickMemory() {
+    for (int i = random_() % 4 == 0 ? 0 : 200; i > 0; --i) {
+      for (Memory& memory : memory_)
+        if (memory.receives && !memory.given_back && memory.bytes[0] == 'x' &&
+            memory.bytes[150'000] == 'x' && memory.bytes[kLarge - 1] != 'x')
+          return &memory;
+      Poll(1);
+    }
+    return &memory_[random_() % memory_.size()];
+  }
+
   // Closes both ends, and may deregister some memory before.
   void End() {
     std::vector<int> order = {0, 1, 2, 3, 4};
@@ -132,10 +146,10 @@ class Round {
       } else if (step == 1) {
         link_.recv.reset();
         GiveBack(true);
-      } else if (random_() % 2) {
-        Deregister(&memory_[random_() % memory_.size()]);
+      } else {
+        Deregister(PickMemory());
       }
-      Poll(random_() % 10);
+      Poll(random_() % 20);
     }
   }
 
