@@ -180,6 +180,11 @@ RecvComm::~RecvComm() {
   DropLanes();
 }
 
+bool RecvComm::Confirmed() const {
+  const Lane* const lane = connection_.lane(0);
+  return !over_shm_ || lane == nullptr || lane->counters().bytes_received > 0;
+}
+
 void RecvComm::SetOrigin(const Hello& hello, int rail, sockaddr_storage from) {
   const uint16_t port = htons(hello.knock_port);
   if (from.ss_family == AF_INET)

@@ -143,6 +143,11 @@ class RecvComm final : public Comm {
   bool Owns(const Hello& hello) const {
     return hello.listener == listener_ && hello.nonce == nonce_;
   }
+  // Whether lane 0, the last that came, goes over shared memory.
+  void set_over_shm(bool over_shm) { over_shm_ = over_shm; }
+  // False while it is not certain that the peer could join that lane. If it
+  // could not it dials again, and has to be answered.
+  bool Confirmed() const;
   // A lane came from `from`, over local rail `rail`; where to knock.
   void SetOrigin(const Hello& hello, int rail, sockaddr_storage from);
 
@@ -155,6 +160,7 @@ class RecvComm final : public Comm {
   const uint64_t listener_;
   const uint64_t nonce_;
   RecvConnection connection_;
+  bool over_shm_ = false;
 
   // The other end dials; this one can only ask whether it is still there.
   struct Origin {
