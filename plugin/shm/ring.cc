@@ -6,9 +6,6 @@
 namespace ithaca {
 namespace {
 
-// A piece of payload smaller than this, with more to come, waits for room.
-constexpr uint32_t kWorthwhile = 4096;
-
 // Into memory of our own, once: what is checked is what is used.
 void CopyOut(void* to, const void* from, size_t bytes) {
   memcpy(to, from, bytes);
@@ -39,8 +36,7 @@ int64_t RingWriter::Room(uint32_t wanted) {
   const uint32_t to_end =
       channel_.ring_bytes - (written_ & (channel_.ring_bytes - 1));
   const uint32_t fits = std::min<uint32_t>(wanted, to_end - kRecordHeadBytes);
-  const uint32_t least =
-      InLines(std::min({fits, kWorthwhile, channel_.ring_bytes / 4}));
+  const uint32_t least = InLines(std::min(fits, channel_.ring_bytes / 4));
   uint32_t free = Free(false);
   if (free < InLines(fits)) free = Free(true);
   if (!error_.ok() || free < least) return -1;
@@ -57,7 +53,9 @@ void RingWriter::Write(const Record& record, const void* payload) {
 }
 
 int64_t RingWriter::WaitForRoom(uint32_t wanted) {
-  channel_.head->writer_waits.store(1, std::memory_order_seq_cst);
+  // Half a ring at a time: the two ends had better not move in lockstep.
+  channel_.head->wake_at.store(written_ - channel_.ring_bytes / 2,
+                               std::memory_order_seq_cst);
   return Room(wanted);
 }
 
@@ -93,9 +91,10 @@ bool RingReader::Publish() {
   if (read_ != published_)
     channel_.head->read.store(read_, std::memory_order_seq_cst);
   published_ = read_;
-  return channel_.head->writer_waits.load(std::memory_order_seq_cst) != 0 &&
-         channel_.head->writer_waits.exchange(0, std::memory_order_seq_cst) !=
-             0;
+  const uint64_t wake_at =
+      channel_.head->wake_at.load(std::memory_order_seq_cst);
+  return wake_at != 0 && read_ >= wake_at &&
+         channel_.head->wake_at.exchange(0, std::memory_order_seq_cst) != 0;
 }
 
 }  // namespace ithaca

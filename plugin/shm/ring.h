@@ -14,7 +14,7 @@
 // that scribbles is noticed, never followed. Lock-free; each class is confined
 // to its end. Invariants: 1. the writer never writes between `read` and
 // `written`; 2. `written` is stored after the record, `read` after the reader
-// has finished with it; 3. who sets `writer_waits` looks again before it waits,
+// has finished with it; 3. who sets `wake_at` looks again before it waits,
 // and both orders are sequentially consistent, so no wake-up is lost.
 #ifndef ITHACA_PLUGIN_SHM_RING_H_
 #define ITHACA_PLUGIN_SHM_RING_H_
@@ -48,14 +48,15 @@ class RingWriter {
   explicit RingWriter(const Channel& channel) : channel_(channel) {}
 
   // How many bytes of payload the next record may have, at most `wanted`; less
-  // when the ring ends there. -1: no room for a record now that takes `wanted`
-  // or enough of it to be worth it.
+  // when the ring ends there, or when `wanted` is more than a quarter of it.
+  // -1: no room now.
   int64_t Room(uint32_t wanted);
   // Writes and publishes a record. REQUIRES: Room() just said that `payload`
   // (record.bytes of it, none when null) fits.
   void Write(const Record& record, const void* payload);
 
-  // Asks to be woken when there is more room, then looks once more: as Room().
+  // Asks to be woken when half of the ring is free, then looks once more: as
+  // Room(). REQUIRES: Room(wanted) was -1.
   int64_t WaitForRoom(uint32_t wanted);
 
   // DATA_LOSS once the reader's counter made no sense; Room is -1 from then on.
@@ -79,8 +80,8 @@ class RingReader {
   StatusOr<bool> Next(Record* record, const uint8_t** payload);
   // Done with that record.
   void Pop();
-  // Tells the writer what it may overwrite. True when the writer waits: ring
-  // its bell.
+  // Tells the writer what it may overwrite. True when it waited for as much:
+  // ring its bell.
   bool Publish();
 
  private:

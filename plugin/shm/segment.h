@@ -39,8 +39,9 @@ struct ChannelHead {
   alignas(kShmLine) std::atomic<uint64_t> written;
   // Bytes of these that the reader is done with. The reader's.
   alignas(kShmLine) std::atomic<uint64_t> read;
-  // The writer waits for room: ring its bell, and clear this.
-  alignas(kShmLine) std::atomic<uint32_t> writer_waits;
+  // The writer waits for room, until `read` is this; 0: it does not. Whoever
+  // reads that far clears it and rings the writer's bell.
+  alignas(kShmLine) std::atomic<uint64_t> wake_at;
   // The writer left: nothing comes after what is written.
   alignas(kShmLine) std::atomic<uint32_t> closed;
 };
