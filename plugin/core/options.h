@@ -47,13 +47,15 @@ struct Options {
   // without being granted, while few bytes wait for their acknowledgement.
   size_t eager_bytes = 8 << 10;
 
-  // ITHACA_FRAGMENT_BYTES=131072 (1024 to 16777216). What a lane carries at a
-  // time of a granted message.
-  size_t fragment_bytes = 128 << 10;
+  // ITHACA_FRAGMENT_BYTES (1024 to 16777216). The most that a lane carries at a
+  // time of a granted message. 0 (unset): by the rail's measured speed, 16 KiB
+  // to 256 KiB.
+  size_t fragment_bytes = 0;
 
-  // ITHACA_WINDOW_BYTES=8388608 (at least 1024). What may be granted and on its
-  // way to one rail, over all peers of a communicator.
-  size_t window_bytes = 8 << 20;
+  // ITHACA_WINDOW_BYTES (at least 1024). What may be granted and on its way to
+  // one rail, over all peers of a communicator. 0 (unset): by the rail's
+  // measured speed, 128 KiB to 8 MiB.
+  size_t window_bytes = 0;
 
   // ITHACA_RUN_DIR. Where the daemon publishes the node page; not read by the
   // plugin yet, and named here so that setting it is no error.

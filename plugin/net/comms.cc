@@ -43,7 +43,7 @@ SendComm::SendComm(Engine* engine, const Device& device, const Handle& handle,
       connection_("process " + std::to_string(handle.pid) + " at " +
                       AddressToString(handle.rails[0]),
                   engine->config().options.eager_bytes, engine,
-                  engine->config().log),
+                  engine->config().clock, engine->config().log),
       over_shm_(engine->OnOurHost(handle)) {
   MakeDialers();
 }

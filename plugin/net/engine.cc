@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
 #include <utility>
 
@@ -19,6 +20,12 @@ constexpr int64_t kTickNs = kNsPerMs;
 // NCCL tests each request in turn: right after an idle look, another one at the
 // network would find nothing either.
 constexpr int64_t kIdleNs = 500;
+
+// A number for the process that said hello from `address`, for this rail.
+uint64_t PeerNumber(const std::string& address, const Hello& hello) {
+  return std::hash<std::string>()(address.substr(0, address.rfind(':')) + '#' +
+                                  std::to_string(hello.pid));
+}
 
 }  // namespace
 
@@ -40,7 +47,8 @@ StatusOr<std::shared_ptr<Engine>> Engine::Create(
 Engine::Engine(Config config, std::unique_ptr<LaneBackend> ucx)
     : config_(std::move(config)),
       ucx_(std::move(ucx)),
-      broker_(config_.rails.size(), config_.options.window_bytes),
+      broker_(config_.rails.size(),
+              {config_.options.window_bytes, config_.options.fragment_bytes}),
       rail_events_(&config_.rails, config_.clock, config_.log) {}
 
 Engine::~Engine() {
@@ -165,7 +173,6 @@ RecvComm* Engine::ReceiverFor(const Hello& hello, const std::string& peer) {
     return nullptr;
   RecvConnection::Options options;
   options.peer = "process " + std::to_string(hello.pid) + " at " + peer;
-  options.fragment_bytes = config_.options.fragment_bytes;
   options.broker = &broker_;
   options.owner = this;
   options.clock = config_.clock;
@@ -212,6 +219,7 @@ bool Engine::OnHello(int rail, int fd, const std::string& peer,
     return Refuse(fd, Verdict::kRefused, "the connection has failed already");
   if (hello.dial <= comm->connection()->dial(hello.lane))
     return Refuse(fd, Verdict::kStale, "a later dial was answered already");
+  comm->connection()->SetPeer(hello.lane, PeerNumber(peer, hello));
   const Status status = AddAcceptedLane(
       comm, rail, fd, config_.rails[rail].name + " <- " + peer, hello);
   if (!status.ok())
@@ -230,7 +238,7 @@ void Engine::Progress() {
   if (now_ns - last_idle_ns_ < kIdleNs) return;
   int events = shm_events + poller_->Poll();
   if (ucx_ != nullptr) events += ucx_->Progress();
-  broker_.Serve();
+  broker_.Serve(now_ns);
   Kick();
   if (now_ns - last_tick_ns_ >= kTickNs) Tick(now_ns);
   last_idle_ns_ = events == 0 ? now_ns : 0;

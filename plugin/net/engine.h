@@ -25,7 +25,7 @@
 #include "plugin/net/comms.h"
 #include "plugin/net/devices.h"
 #include "plugin/net/rail_events.h"
-#include "plugin/rails/grant_broker.h"
+#include "plugin/rails/credit_broker.h"
 #include "plugin/shm/shm_backend.h"
 #include "plugin/socket/acceptor.h"
 #include "plugin/socket/poller.h"
@@ -148,7 +148,7 @@ class Engine final : public ConnectionOwner, public HelloSink {
   std::unique_ptr<Poller> poller_;
   const std::unique_ptr<LaneBackend> ucx_;
   std::unique_ptr<ShmBackend> shm_;  // null: not wanted, or not to be had
-  rails::GrantBroker broker_;
+  rails::CreditBroker broker_;
   std::unique_ptr<Acceptor> acceptor_;
   RailEvents rail_events_;
 

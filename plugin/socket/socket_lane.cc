@@ -1,5 +1,7 @@
 #include "plugin/socket/socket_lane.h"
 
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -160,6 +162,17 @@ void SocketLane::Forget(uint32_t seq) {
     target_ = nullptr;
     forgotten_ = true;
   }
+}
+
+uint32_t SocketLane::retransmits() {
+  tcp_info info = {};
+  socklen_t length = sizeof(info);
+  if (getsockopt(fd_, IPPROTO_TCP, TCP_INFO, &info, &length) != 0) return 0;
+  // Less those that the peer had got already. It tells so a round trip later:
+  // therefore those as of the last call, which was about that long ago.
+  const uint32_t before =
+      std::exchange(total_retransmits_, info.tcpi_total_retrans);
+  return before - info.tcpi_dsack_dups;
 }
 
 // --- Input.

@@ -28,6 +28,7 @@ class SocketLane final : public Lane, private Pollable, private Flushable {
   void Send(const Frame& frame, const void* payload) override;
   void Forget(uint32_t seq) override;
   uint64_t queued_bytes() const override { return queued_bytes_; }
+  uint32_t retransmits() override;
   LaneCounters counters() const override { return counters_; }
   bool Sample(rails::PathSample* sample) const override;
   void Abandon() override;
@@ -87,6 +88,7 @@ class SocketLane final : public Lane, private Pollable, private Flushable {
   char* target_ = nullptr;  // null: dropped
   bool forgotten_ = false;
   LaneCounters counters_;
+  uint32_t total_retransmits_ = 0;
 };
 
 }  // namespace ithaca

@@ -48,14 +48,14 @@ constexpr size_t kFragment = 10000;
 // A connection over `lanes` fake lanes.
 struct Pair {
   Pair(int lanes, std::mt19937* random, uint64_t window = 1 << 20)
-      : random(random), broker(2, window) {
+      : random(random), broker(2, {window, kFragment}) {
     for (int i = 0; i < lanes; ++i)
       wires.push_back(
           std::make_unique<FakeWire>("lane" + std::to_string(i), random));
-    sender = std::make_unique<SendConnection>("b", kEager, &owner, &log);
+    sender =
+        std::make_unique<SendConnection>("b", kEager, &owner, &clock, &log);
     RecvConnection::Options options;
     options.peer = "a";
-    options.fragment_bytes = kFragment;
     options.broker = &broker;
     options.owner = &owner;
     options.clock = &clock;
@@ -77,7 +77,7 @@ struct Pair {
     bool moved = false;
     for (size_t i = 0; i < wires.size() && !moved; ++i)
       moved = wires[(first + i) % wires.size()]->Deliver();
-    broker.Serve();
+    broker.Serve(clock.NowNs());
     if (!moved || (*random)() % 4 == 0) {
       moved |= !owner.dirty.empty();
       owner.Flush();
@@ -89,7 +89,7 @@ struct Pair {
   FakeClock clock;
   NullLog log;
   Owner owner;
-  rails::GrantBroker broker;
+  rails::CreditBroker broker;
   std::vector<std::unique_ptr<FakeWire>> wires;
   std::unique_ptr<SendConnection> sender;
   std::unique_ptr<RecvConnection> receiver;

@@ -98,7 +98,7 @@ Status DecodeFrame(const uint8_t in[kFrameBytes], Frame* frame) {
       return Status();
     case FrameType::kData:
       if (wire.payload_bytes == 0 || wire.payload_bytes > kMaxFragmentBytes ||
-          wire.size != wire.payload_bytes || wire.offset > kMaxMessageBytes)
+          wire.offset > kMaxMessageBytes)
         return Malformed("bad fragment", *frame);
       return Status();
     case FrameType::kAck:

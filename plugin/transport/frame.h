@@ -16,9 +16,9 @@
 //        3     1  lane          0      0         the lane    0           count
 //        4     4  payload_bytes size   0         0           length      0
 //        8     4  seq           message number, see below                1st
-//       12     4  tag           tag    tag       0           0           2nd
+//       12     4  tag           tag    tag       0           retransmits 2nd
 //       16     8  offset        order  order     first byte  first byte  3rd
-//       4th 24     8  size          size   size      length      length 5th 6th
+//       24     8  size          size   size      length      sent at     4th-6th
 //
 // Message numbers. A sender has kMessageWindow slots; message number `seq` is
 // in slot seq % kMessageWindow, and the next one in that slot has the number
@@ -27,6 +27,9 @@
 // long a message waits for its receive, those of other tags pass it by.
 // Order counts the messages of a connection as they were sent, from 0: equal
 // tags match in this order.
+// Retransmits counts the packets that the lane has sent again since it opened
+// (Lane::retransmits): the receiver grants less where they are lost.
+// Sent at is the sender's clock, ns: whose it is does not matter (rails/path.h).
 // An ack carries the numbers of at most kAcksPerFrame complete messages, the
 // count in place of the lane.
 //

@@ -79,6 +79,10 @@ class Lane {
   // word to the sink; what was queued need not leave any more.
   virtual void Abandon() {}
 
+  // Packets sent again since the lane opened, because the network lost them or
+  // seemed to; wraps. 0 where that is not known.
+  virtual uint32_t retransmits() { return 0; }
+
   // "eth0 10.0.0.1:4000 -> 10.0.0.2:5000", for logs.
   virtual std::string Describe() const = 0;
 };

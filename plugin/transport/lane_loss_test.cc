@@ -76,7 +76,6 @@ class LaneLossTest : public testing::Test {
   LaneLossTest() {
     RecvConnection::Options options;
     options.peer = "a";
-    options.fragment_bytes = kFragment;
     options.broker = &broker_;
     options.owner = &owner_;
     options.clock = &clock_;
@@ -108,9 +107,9 @@ class LaneLossTest : public testing::Test {
   FakeClock clock_;
   CountingLog log_;
   Owner owner_;
-  rails::GrantBroker broker_{2, 1 << 20};
+  rails::CreditBroker broker_{2, {1 << 20, kFragment}};
   std::vector<Frame> sent_[2];
-  SendConnection sender_{"b", 100, &owner_, &log_};
+  SendConnection sender_{"b", 100, &owner_, &clock_, &log_};
   std::unique_ptr<RecvConnection> receiver_;
   std::vector<char> buffer_ = std::vector<char>(4 * kFragment);
 };

@@ -8,15 +8,12 @@ namespace ithaca {
 
 RecvConnection::RecvConnection(Options options)
     : Connection(std::move(options.peer), options.owner, options.log),
-      fragment_bytes_(
-          std::clamp<size_t>(options.fragment_bytes, 1, kMaxFragmentBytes)),
-      broker_(options.broker),
       clock_(options.clock),
+      picker_(options.broker, this),
       posted_(this) {}
 
 RecvConnection::~RecvConnection() {
   DropLanes();  // before the buffers of early messages go
-  ReturnCredit();
 }
 
 StatusOr<Request*> RecvConnection::Receive(int n, void* const* data,
@@ -141,17 +138,16 @@ Status RecvConnection::OnDataHead(const Frame& frame, void** target) {
   StatusOr<Message*> found = Find(frame);
   if (!found.ok() || *found == nullptr) return found.status();
   Message* const message = *found;
-  const uint64_t fragment = frame.offset / fragment_bytes_;
+  const Fragment* const fragment =
+      message->fragments.Find(frame.offset, frame.payload_bytes);
   if (message->state != Message::State::kMatched || message->eager ||
-      frame.offset % fragment_bytes_ != 0 ||
-      fragment >= message->fragments.size() ||
-      frame.payload_bytes != FragmentBytes(*message, fragment)) {
+      fragment == nullptr) {
     return Errorf(Code::kDataLoss,
                   "%s sent bytes %llu+%u of message %u, which were not granted",
                   peer().c_str(), static_cast<unsigned long long>(frame.offset),
                   frame.payload_bytes, frame.seq);
   }
-  if (message->fragments[fragment] != kArrived)
+  if (fragment->state != Fragment::State::kArrived)
     *target = message->buffer->data + frame.offset;
   return Status();
 }
@@ -160,16 +156,20 @@ Status RecvConnection::OnData(Lane* lane, const Frame& frame) {
   StatusOr<Message*> found = Find(frame);
   if (!found.ok() || *found == nullptr) return found.status();
   Message* const message = *found;
-  uint8_t& state = message->fragments[frame.offset / fragment_bytes_];
-  if (state == kArrived) return Status();
-  if (state != kNotGranted) {
-    const int granted_to = state - 1;
-    picker_.OnArrived(granted_to, frame.payload_bytes, clock_->NowNs());
-    broker_->Return(slot(granted_to).rail, frame.payload_bytes);
-    --fragments_out_;
-  }
-  state = kArrived;
-  if (--message->missing == 0) Complete(message, lane);
+  const Fragment* const fragment =
+      message->fragments.Find(frame.offset, frame.payload_bytes);
+  if (fragment->state == Fragment::State::kArrived) return Status();
+  const int64_t now_ns = clock_->NowNs();
+  const int came_on = IndexOf(lane);
+  if (came_on >= 0) picker_.OnRetransmits(came_on, frame.tag, now_ns);
+  if (fragment->state == Fragment::State::kGranted)
+    picker_.OnArrived(
+        fragment->lane, fragment->bytes,
+        {fragment->granted_ns, static_cast<int64_t>(frame.size), now_ns});
+  else
+    ungranted_ -= fragment->bytes;
+  message->fragments.Arrive(fragment);
+  if (message->fragments.complete()) Complete(message, lane);
   return Status();
 }
 
@@ -201,14 +201,11 @@ Status RecvConnection::Match(Message* message, PostedReceives::Buffer* buffer) {
     if (message->eager_arrived) CompleteEager(message, nullptr);
     return Status();
   }
-  const uint64_t fragments =
-      (message->size + fragment_bytes_ - 1) / fragment_bytes_;
-  message->fragments.assign(fragments, kNotGranted);
-  message->next_fragment = 0;
-  message->missing = fragments;
-  if (fragments == 0) {
+  message->fragments.Reset(message->size);
+  if (message->size == 0) {
     Complete(message, nullptr);
   } else {
+    ungranted_ += message->size;
     GrantLater(message);
     Grant();
   }
@@ -216,12 +213,6 @@ Status RecvConnection::Match(Message* message, PostedReceives::Buffer* buffer) {
 }
 
 // --- Granting.
-
-uint64_t RecvConnection::FragmentBytes(const Message& message,
-                                       uint32_t fragment) const {
-  return std::min<uint64_t>(fragment_bytes_,
-                            message.size - fragment * fragment_bytes_);
-}
 
 void RecvConnection::OnCredit() { Grant(); }
 
@@ -232,47 +223,40 @@ void RecvConnection::GrantLater(Message* message) {
 void RecvConnection::Grant() {
   // A lane may die under a grant, which brings us here again.
   if (std::exchange(in_grant_, true)) return;
-  while (!granting_.empty() && status().ok() && lanes_up() > 0) {
-    if (!GrantMessage(granting_.front())) {
-      broker_->Wait(this);
+  const int64_t now_ns = clock_->NowNs();
+  while (!granting_.empty() && status().ok()) {
+    Message* const message = granting_.front();
+    // Its last fragments may have come from a lane that was given up.
+    if (message->state != Message::State::kMatched ||
+        message->fragments.ungranted() == 0) {
+      message->granting = false;
+      granting_.pop_front();
+      continue;
+    }
+    uint64_t bytes = 0;
+    const int lane = picker_.Pick(ungranted_, now_ns, &bytes);
+    if (lane == rails::LanePicker::kNone) {
+      picker_.Wait(now_ns);
       break;
     }
-    granting_.front()->granting = false;
-    granting_.pop_front();
+    GrantFragment(message, lane, bytes, now_ns);
   }
   in_grant_ = false;
 }
 
-bool RecvConnection::GrantMessage(Message* message) {
-  // Its last fragments may have come from a lane that was given up.
-  if (message->state != Message::State::kMatched) return true;
-  uint32_t& next = message->next_fragment;
-  while (next < message->fragments.size()) {
-    if (message->fragments[next] != kNotGranted)
-      ++next;
-    else if (!status().ok() || !GrantFragment(message, next))
-      return false;
-  }
-  return true;
-}
-
-bool RecvConnection::GrantFragment(Message* message, uint32_t fragment) {
-  const uint64_t bytes = FragmentBytes(*message, fragment);
-  const int lane = picker_.Pick(bytes);
-  if (lane < 0 ||
-      !broker_->TryTake(slot(lane).rail, bytes, fragments_out_ == 0))
-    return false;
-  message->fragments[fragment] = 1 + lane;
-  ++fragments_out_;
-  picker_.OnGranted(lane, bytes, clock_->NowNs());
+void RecvConnection::GrantFragment(Message* message, int lane, uint64_t bytes,
+                                   int64_t now_ns) {
+  const int via = picker_.Fastest(lane, now_ns);
+  const Fragment fragment = message->fragments.Grant(bytes, lane, via, now_ns);
+  ungranted_ -= fragment.bytes;
+  picker_.OnGranted(lane, fragment.bytes, now_ns);
   Frame grant;
   grant.type = FrameType::kGrant;
   grant.lane = lane;
   grant.seq = message->seq;
-  grant.offset = fragment * fragment_bytes_;
-  grant.size = bytes;
-  slot(lane).lane->Send(grant, nullptr);
-  return true;
+  grant.offset = fragment.offset;
+  grant.size = fragment.bytes;
+  slot(via).lane->Send(grant, nullptr);
 }
 
 // --- Completion.
@@ -293,7 +277,7 @@ void RecvConnection::Complete(Message* message, const Lane* lane) {
   message->lost_lane = false;
   message->buffer = nullptr;
   message->early.clear();
-  message->fragments.clear();
+  message->fragments.Reset(0);
 }
 
 void RecvConnection::AckSoon(uint32_t seq) {
@@ -321,7 +305,7 @@ void RecvConnection::Flush() {
 // --- Lanes and the end.
 
 void RecvConnection::OnLaneUp(int index) {
-  picker_.SetUp(index);
+  picker_.SetUp(index, slot(index).rail, peers_[index]);
   if (!to_ack_.empty()) WantFlush();
   Grant();
 }
@@ -334,36 +318,19 @@ void RecvConnection::OnLaneLost(int index) {
     // The acknowledgement of the one before may have been lost.
     if (!message.lost_lane) AckSoon(message.seq - kMessageWindow);
     if (message.state != Message::State::kMatched) continue;
-    for (uint32_t i = 0; i < message.fragments.size(); ++i) {
-      if (message.fragments[i] != 1 + index) continue;
-      message.fragments[i] = kNotGranted;
-      message.next_fragment = std::min(message.next_fragment, i);
+    message.fragments.Lose(index, [&](const Fragment& fragment) {
+      if (fragment.lane != index) picker_.OnLost(fragment.lane, fragment.bytes);
+      ungranted_ += fragment.bytes;
       GrantLater(&message);
-      --fragments_out_;
-      broker_->Return(slot(index).rail, FragmentBytes(message, i));
-      regranted += FragmentBytes(message, i);
-    }
+      regranted += fragment.bytes;
+    });
   }
   if (regranted > 0) owner()->OnRegranted(slot(index).rail, regranted);
   Grant();
 }
 
-void RecvConnection::ReturnCredit() {
-  broker_->Forget(this);
-  for (Message& message : slots_) {
-    if (message.state != Message::State::kMatched) continue;
-    for (uint32_t i = 0; i < message.fragments.size(); ++i) {
-      uint8_t& state = message.fragments[i];
-      if (state == kNotGranted || state == kArrived) continue;
-      broker_->Return(slot(state - 1).rail, FragmentBytes(message, i));
-      state = kNotGranted;
-    }
-  }
-  fragments_out_ = 0;
-}
-
 void RecvConnection::ReleaseMemory() {
-  ReturnCredit();
+  for (int i = 0; i < kMaxLanes; ++i) picker_.SetDown(i);
   for (const Message& message : slots_)
     if (message.state != Message::State::kUnknown)
       ForgetOnLanes(message.seq, nullptr);

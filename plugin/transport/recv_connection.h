@@ -3,7 +3,7 @@
 // Announced messages are matched, in the order in which they were sent, with
 // posted receives (posted_receives.h). Fragments of matched messages are
 // granted to lanes (rails::LanePicker) within the rails' windows
-// (rails::GrantBroker), and granted again elsewhere when a lane dies. See
+// (rails::CreditBroker), and granted again elsewhere when a lane dies. See
 // frame.h for the protocol. All calls with the engine's lock held.
 #ifndef ITHACA_PLUGIN_TRANSPORT_RECV_CONNECTION_H_
 #define ITHACA_PLUGIN_TRANSPORT_RECV_CONNECTION_H_
@@ -16,19 +16,19 @@
 #include <vector>
 
 #include "plugin/core/clock.h"
-#include "plugin/rails/grant_broker.h"
+#include "plugin/rails/credit_broker.h"
 #include "plugin/rails/lane_picker.h"
 #include "plugin/transport/connection.h"
+#include "plugin/transport/fragments.h"
 #include "plugin/transport/posted_receives.h"
 
 namespace ithaca {
 
-class RecvConnection final : public Connection, public rails::GrantWaiter {
+class RecvConnection final : public Connection, public rails::CreditWaiter {
  public:
   struct Options {
     std::string peer;
-    size_t fragment_bytes = 128 << 10;  // of a granted message
-    rails::GrantBroker* broker = nullptr;
+    rails::CreditBroker* broker = nullptr;
     ConnectionOwner* owner = nullptr;
     const Clock* clock = nullptr;
     LogSink* log = nullptr;
@@ -48,6 +48,10 @@ class RecvConnection final : public Connection, public rails::GrantWaiter {
   StatusOr<Request*> Receive(void* data, size_t bytes, int32_t tag) {
     return Receive(1, &data, &bytes, &tag);
   }
+
+  // The lane to come as number `index` brings what process `peer` sends; any
+  // number that tells processes apart. Call before AddLane.
+  void SetPeer(int index, uint64_t peer) { peers_[index] = peer; }
 
   void OnMemoryGone(const void* begin, const void* end) override;
   void Flush() override;
@@ -70,13 +74,8 @@ class RecvConnection final : public Connection, public rails::GrantWaiter {
     uint64_t size = 0;
     PostedReceives::Buffer* buffer = nullptr;  // when matched
     std::vector<char> early;  // payload that came before its receive
-    // One byte per fragment: kNotGranted, kArrived, or 1 + the lane.
-    std::vector<uint8_t> fragments;
-    uint32_t next_fragment = 0;  // none before it needs a grant
-    uint32_t missing = 0;        // fragments not yet arrived
+    Fragments fragments;
   };
-  static constexpr uint8_t kNotGranted = 0;
-  static constexpr uint8_t kArrived = 0xff;
 
   void OnLaneUp(int index) override;
   void OnLaneLost(int index) override;
@@ -86,7 +85,6 @@ class RecvConnection final : public Connection, public rails::GrantWaiter {
 
   // The message that a frame is about; null when it is complete already.
   StatusOr<Message*> Find(const Frame& frame);
-  uint64_t FragmentBytes(const Message& message, uint32_t fragment) const;
 
   Status Announce(Message* message, const Frame& frame);
   Status OnEagerHead(const Frame& frame, void** target);
@@ -100,19 +98,16 @@ class RecvConnection final : public Connection, public rails::GrantWaiter {
   Status Match(Message* message, PostedReceives::Buffer* buffer);
   void GrantLater(Message* message);
   void Grant();
-  // The ungranted fragments of a message; false when a window was full.
-  bool GrantMessage(Message* message);
-  bool GrantFragment(Message* message, uint32_t fragment);
+  void GrantFragment(Message* message, int lane, uint64_t bytes,
+                     int64_t now_ns);
   void CompleteEager(Message* message, const Lane* lane);
   // `lane` delivered the last of it; null when none did just now.
   void Complete(Message* message, const Lane* lane);
   void AckSoon(uint32_t seq);
-  void ReturnCredit();
 
-  const size_t fragment_bytes_;
-  rails::GrantBroker* const broker_;
   const Clock* const clock_;
   rails::LanePicker picker_;
+  std::array<uint64_t, kMaxLanes> peers_{};
   PostedReceives posted_;
   std::deque<Message> slots_;  // as many as the sender ever used at once
   // Messages announced before one that was sent earlier, by their order modulo
@@ -121,7 +116,7 @@ class RecvConnection final : public Connection, public rails::GrantWaiter {
   uint64_t next_order_ = 0;        // every message before it was announced
   std::deque<Message*> granting_;  // those with fragments to grant, in turn
   bool in_grant_ = false;
-  int fragments_out_ = 0;         // granted, not arrived
+  uint64_t ungranted_ = 0;        // bytes of granting_
   std::vector<uint32_t> to_ack_;  // message numbers
 };
 

@@ -6,9 +6,11 @@
 namespace ithaca {
 
 SendConnection::SendConnection(std::string peer, size_t eager_bytes,
-                               ConnectionOwner* owner, LogSink* log)
+                               ConnectionOwner* owner, const Clock* clock,
+                               LogSink* log)
     : Connection(std::move(peer), owner, log),
-      eager_bytes_(std::min(eager_bytes, kMaxEagerBytes)) {}
+      eager_bytes_(std::min(eager_bytes, kMaxEagerBytes)),
+      clock_(clock) {}
 
 SendConnection::Message* SendConnection::FreeSlot() {
   if (free_.empty()) {
@@ -119,8 +121,9 @@ Status SendConnection::OnGrant(const Frame& frame) {
   data.type = FrameType::kData;
   data.seq = frame.seq;
   data.offset = frame.offset;
-  data.size = frame.size;
+  data.size = clock_->NowNs();
   data.payload_bytes = frame.size;
+  data.tag = lane->retransmits();
   lane->Send(data, static_cast<const char*>(message.data) + frame.offset);
   return Status();
 }

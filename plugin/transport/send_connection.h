@@ -13,6 +13,7 @@
 #include <deque>
 #include <string>
 
+#include "plugin/core/clock.h"
 #include "plugin/transport/connection.h"
 
 namespace ithaca {
@@ -22,7 +23,7 @@ class SendConnection final : public Connection {
   // Messages of at most `eager_bytes` (<= kMaxEagerBytes) travel unasked, while
   // few enough are not acknowledged (kMaxUnaskedBytes).
   SendConnection(std::string peer, size_t eager_bytes, ConnectionOwner* owner,
-                 LogSink* log);
+                 const Clock* clock, LogSink* log);
 
   // Starts to send `bytes` at `data` under `tag`. Null when kMessageWindow
   // messages are on their way: try later. The memory is read until the request
@@ -69,6 +70,7 @@ class SendConnection final : public Connection {
   static constexpr uint64_t kMaxUnaskedBytes = 48 << 10;
 
   const size_t eager_bytes_;
+  const Clock* const clock_;
   std::deque<Message> slots_;  // as many as were ever in use at once
   std::deque<uint32_t> free_;  // slots, the one longest free first
   uint64_t next_order_ = 0;

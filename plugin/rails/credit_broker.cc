@@ -1,0 +1,364 @@
+#include "plugin/rails/credit_broker.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <functional>
+#include <queue>
+#include <utility>
+
+#include "plugin/rails/rail_speed.h"
+
+namespace ithaca::rails {
+namespace {
+
+constexpr uint64_t kMostWindow = 8 << 20;
+constexpr uint64_t kLeastFragment = 16 << 10;
+constexpr uint64_t kMostFragment = 256 << 10;
+// Below this the frames' heads and acknowledgements cost more than a smaller
+// fragment wins: the path waits between fragments instead.
+constexpr uint64_t kSmallestFragment = 8 << 10;
+// A path that lost packets is narrow for so long. All narrow paths of a rail
+// may have one fragment on its way: a full uplink between switches is shared
+// with other receivers, which do the same.
+constexpr int64_t kNarrowNs = 500'000'000;
+constexpr int64_t kMostNarrowNs = 512 * kNarrowNs;
+// Often is so many losses within about this long.
+constexpr double kOftenLost = 3;
+constexpr double kForgetNs = 1e9;
+constexpr int64_t kAgainNs = 500'000'000;
+constexpr uint64_t kNarrowFragment = 12 << 10;
+constexpr uint64_t kPage = 4096;
+constexpr double kWindowSeconds = 1.3e-3;
+constexpr double kFragmentSeconds = 128e-6;
+
+}  // namespace
+
+// A path with those who use it.
+struct PathState {
+  int rail = 0;
+  uint64_t peer = 0;
+  Path path;
+  int references = 0;  // tickets, queues that it stands in, grants
+  std::list<Ticket*> waiting;
+  uint64_t granted = 0;      // bytes in all
+  uint64_t settled = 0;      // of them, arrived or lost
+  bool active = false;       // counted in Rail::active
+  bool queued = false;       // stands in Rail::ready or Rail::later
+  uint64_t written_off = 0;  // of path.outstanding(), not in Rail::outstanding
+  int64_t not_before_ns = 0;
+  // It crosses a queue that dropped packets, until then at least.
+  bool narrow = false;
+  double losses = 0;  // lately
+  int64_t lost_ns = 0;
+  int64_t narrow_until_ns = 0;
+  int64_t narrow_for_ns = kNarrowNs;
+};
+
+struct CreditBroker::Rail {
+  struct Later {
+    int64_t when_ns;
+    PathState* path;
+    bool operator>(const Later& other) const { return when_ns > other.when_ns; }
+  };
+  uint64_t outstanding = 0;
+  // How long the last grants waited at this end, in turn, and the least.
+  std::array<int64_t, 16> grant_waits{};
+  unsigned next_wait = 0;
+  int64_t grant_wait_ns = 0;
+  int64_t base_delay_ns = 0;  // of the path that brought something last
+  int active = 0;             // paths with something to send or on the way
+  RailSpeed speed;
+  uint64_t narrow_outstanding = 0;  // of it, by narrow paths
+  std::deque<PathState*> ready;     // have waiters, and room of their own
+  std::deque<PathState*> ready_narrow;
+  std::priority_queue<Later, std::vector<Later>, std::greater<>> later;
+  // Grants by age. What is late waits in a queue elsewhere (its sender's rail
+  // is slow, or stopped), and must not take the room of others here.
+  struct Grant {
+    int64_t granted_ns;
+    PathState* path;
+    uint64_t up_to;  // PathState::granted with it
+  };
+  std::deque<Grant> grants;
+};
+
+CreditBroker::CreditBroker(int rails, Limits limits)
+    : limits_(limits), rails_(rails) {}
+
+CreditBroker::~CreditBroker() = default;
+
+uint64_t CreditBroker::outstanding(int rail) const {
+  return rails_[rail].outstanding;
+}
+
+double CreditBroker::bytes_per_second(int rail) const {
+  return rails_[rail].speed.bytes_per_second();
+}
+
+uint64_t CreditBroker::window_bytes(int index) const {
+  if (limits_.window_bytes != 0) return limits_.window_bytes;
+  const Rail& rail = rails_[index];
+  const double seconds =
+      std::max(kWindowSeconds, rail.base_delay_ns * 1e-9 + kFragmentSeconds) +
+      rail.grant_wait_ns * 1e-9;
+  return std::clamp<double>(rail.speed.bytes_per_second() * seconds,
+                            2 * FragmentBytes(rail), kMostWindow);
+}
+
+// Without what grants wait at this end: the queue that a fragment meets.
+int64_t CreditBroker::TargetNs(const Rail& rail) const {
+  const double speed = rail.speed.bytes_per_second();
+  const double seconds = speed == 0 ? 0 : 2 * FragmentBytes(rail) / speed;
+  return 1e9 * std::max(kWindowSeconds, seconds);
+}
+
+uint64_t CreditBroker::FragmentBytes(const Rail& rail) const {
+  if (limits_.fragment_bytes != 0) return limits_.fragment_bytes;
+  const double bytes = rail.speed.bytes_per_second() * kFragmentSeconds;
+  return std::clamp<double>(bytes, kLeastFragment, kMostFragment);
+}
+
+bool CreditBroker::HasRoom(const Rail& rail, uint64_t bytes) const {
+  return rail.outstanding == 0 ||
+         rail.outstanding + bytes <= window_bytes(&rail - rails_.data());
+}
+
+uint64_t CreditBroker::Budget(const PathState& state) const {
+  const Rail& rail = rails_[state.rail];
+  const uint64_t fair = std::max(
+      FragmentBytes(rail), window_bytes(state.rail) / std::max(1, rail.active));
+  const double own = state.path.budget();
+  return own == 0 ? fair : std::min<double>(own, fair);
+}
+
+uint64_t CreditBroker::Offer(const PathState& state) const {
+  const Rail& rail = rails_[state.rail];
+  if (Full(state) || now_ns_ < state.not_before_ns) return 0;
+  const uint64_t most = state.narrow
+                            ? std::min(kNarrowFragment, FragmentBytes(rail))
+                            : FragmentBytes(rail);
+  const uint64_t budget = Budget(state);
+  const uint64_t offer =
+      budget >= most
+          ? most
+          : std::max(budget / kPage * kPage, std::min(kSmallestFragment, most));
+  if (state.narrow && rail.narrow_outstanding > 0) return 0;
+  return HasRoom(rail, offer) ? offer : 0;
+}
+
+bool CreditBroker::Full(const PathState& state) const {
+  const uint64_t outstanding = state.path.outstanding() - state.written_off;
+  return outstanding > 0 &&
+         outstanding + FragmentBytes(rails_[state.rail]) > Budget(state);
+}
+
+// --- Queues.
+
+void CreditBroker::Queue(PathState* state) {
+  // A full path is queued when something of its own arrives.
+  if (state->queued || state->waiting.empty() || Full(*state)) return;
+  state->queued = true;
+  ++state->references;
+  Rail& rail = rails_[state->rail];
+  if (now_ns_ < state->not_before_ns)
+    rail.later.push({state->not_before_ns, state});
+  else
+    (state->narrow ? rail.ready_narrow : rail.ready).push_back(state);
+}
+
+void CreditBroker::CountActive(PathState* state) {
+  const bool active = !state->waiting.empty() || state->path.outstanding() > 0;
+  rails_[state->rail].active += active - state->active;
+  state->active = active;
+}
+
+void CreditBroker::SetNarrow(PathState* state, bool narrow) {
+  if (narrow == state->narrow) return;
+  state->narrow = narrow;
+  uint64_t& sum = rails_[state->rail].narrow_outstanding;
+  const uint64_t counted = state->path.outstanding() - state->written_off;
+  sum = narrow ? sum + counted : sum - counted;
+}
+
+void CreditBroker::Uncount(PathState* state, uint64_t bytes) {
+  Rail& rail = rails_[state->rail];
+  rail.outstanding -= bytes;
+  if (state->narrow) rail.narrow_outstanding -= bytes;
+}
+
+void CreditBroker::Settle(PathState* state, uint64_t bytes) {
+  state->settled += bytes;
+  const uint64_t written_off = std::min(bytes, state->written_off);
+  state->written_off -= written_off;
+  Uncount(state, bytes - written_off);
+  CountActive(state);
+  Queue(state);
+}
+
+void CreditBroker::Serve(int64_t now_ns) {
+  now_ns_ = now_ns;
+  for (Rail& rail : rails_) {
+    while (!rail.later.empty() && rail.later.top().when_ns <= now_ns) {
+      PathState* const state = rail.later.top().path;
+      (state->narrow ? rail.ready_narrow : rail.ready).push_back(state);
+      rail.later.pop();
+    }
+    WriteOffLate(&rail);
+    // The narrow ones first: what they share is what everybody waits for.
+    ServeQueue(&rail.ready_narrow);
+    ServeQueue(&rail.ready);
+  }
+}
+
+void CreditBroker::ServeQueue(std::deque<PathState*>* ready) {
+  // One turn each; whoever wants more queues again behind the others.
+  for (size_t turns = ready->size(); turns > 0; --turns) {
+    PathState* const state = ready->front();
+    if (!state->waiting.empty() && !Full(*state) && Offer(*state) == 0) {
+      return;
+    }
+    ready->pop_front();
+    state->queued = false;
+    if (!state->waiting.empty() && !Full(*state)) CallNext(state);
+    Release(state);
+  }
+}
+
+void CreditBroker::CallNext(PathState* state) {
+  Ticket* const ticket = state->waiting.front();
+  state->waiting.pop_front();
+  ticket->waiting_ = false;
+  ticket->owner_->OnCredit();
+  CountActive(state);
+  Queue(state);
+}
+
+void CreditBroker::Release(PathState* state) {
+  if (--state->references == 0) paths_.erase({state->rail, state->peer});
+}
+
+void CreditBroker::WriteOffLate(Rail* rail) {
+  const int64_t target_ns =
+      2 * TargetNs(*rail) + rail->base_delay_ns + rail->grant_wait_ns;
+  while (!rail->grants.empty()) {
+    const Rail::Grant& grant = rail->grants.front();
+    PathState* const state = grant.path;
+    if (grant.up_to > state->settled && now_ns_ - grant.granted_ns < target_ns)
+      return;
+    if (grant.up_to > state->settled + state->written_off) {
+      const uint64_t late = grant.up_to - state->settled - state->written_off;
+      state->written_off += late;
+      Uncount(state, late);
+    }
+    rail->grants.pop_front();
+    Release(state);
+  }
+}
+
+// --- Tickets.
+
+void Ticket::Enter(CreditBroker* broker, int rail, uint64_t peer,
+                   CreditWaiter* owner) {
+  Leave();
+  std::unique_ptr<PathState>& state = broker->paths_[{rail, peer}];
+  if (state == nullptr) {
+    state = std::make_unique<PathState>();
+    state->rail = rail;
+    state->peer = peer;
+  }
+  ++state->references;
+  broker_ = broker;
+  owner_ = owner;
+  path_ = state.get();
+}
+
+void Ticket::Leave() {
+  if (path_ == nullptr) return;
+  if (waiting_) path_->waiting.erase(place_);
+  waiting_ = false;
+  PathState* const state = std::exchange(path_, nullptr);
+  const uint64_t lost = std::exchange(outstanding_, 0);
+  state->path.OnLost(lost);
+  broker_->Settle(state, lost);
+  broker_->Release(state);
+}
+
+uint64_t Ticket::Offer(int64_t now_ns) const {
+  broker_->now_ns_ = now_ns;
+  return broker_->Offer(*path_);
+}
+
+void Ticket::Take(uint64_t bytes, int64_t now_ns) {
+  CreditBroker::Rail& rail = broker_->rails_[path_->rail];
+  if (rail.outstanding == 0) rail.speed.OnBusy(now_ns);
+  outstanding_ += bytes;
+  rail.outstanding += bytes;
+  path_->path.OnGranted(bytes);
+  path_->granted += bytes;
+  if (path_->narrow) rail.narrow_outstanding += bytes;
+  ++path_->references;
+  broker_->CountActive(path_);
+  rail.grants.push_back({now_ns, path_, path_->granted});
+}
+
+void Ticket::Arrived(uint64_t bytes, const FragmentTimes& times) {
+  const int64_t now_ns = broker_->now_ns_ = times.arrived_ns;
+  CreditBroker::Rail& rail = broker_->rails_[path_->rail];
+  rail.speed.OnArrived(bytes, now_ns);
+  outstanding_ -= bytes;
+  const uint64_t fragment = broker_->FragmentBytes(rail);
+  path_->path.OnArrived(bytes, times,
+                        {2 * broker_->TargetNs(rail), fragment,
+                         broker_->window_bytes(path_->rail)});
+  rail.grant_waits[rail.next_wait++ % rail.grant_waits.size()] =
+      path_->path.grant_wait_ns();
+  rail.grant_wait_ns =
+      *std::min_element(rail.grant_waits.begin(), rail.grant_waits.end());
+  rail.base_delay_ns = path_->path.base_delay_ns();
+  const uint64_t budget = broker_->Budget(*path_);
+  const uint64_t least = std::min(kSmallestFragment, fragment);
+  if (budget < least)
+    path_->not_before_ns = now_ns + std::min(path_->path.average_delay_ns(),
+                                             broker_->TargetNs(rail)) *
+                                        (least - budget) / budget;
+  broker_->Settle(path_, bytes);
+  if (now_ns > path_->narrow_until_ns) broker_->SetNarrow(path_, false);
+}
+
+void Ticket::Lost(uint64_t bytes) {
+  outstanding_ -= bytes;
+  path_->path.OnLost(bytes);
+  broker_->Settle(path_, bytes);
+}
+
+void Ticket::Retransmitted(int64_t now_ns) {
+  path_->losses =
+      1 + path_->losses * std::exp((path_->lost_ns - now_ns) / kForgetNs);
+  path_->lost_ns = now_ns;
+  if (path_->losses < kOftenLost && !path_->narrow) return;
+  // Again, soon after it was let go: for longer.
+  const bool again = !path_->narrow && path_->narrow_until_ns != 0 &&
+                     now_ns - path_->narrow_until_ns <
+                         std::max(kAgainNs, path_->narrow_for_ns);
+  if (again)
+    path_->narrow_for_ns = std::min(2 * path_->narrow_for_ns, kMostNarrowNs);
+  else if (!path_->narrow)
+    path_->narrow_for_ns = kNarrowNs;
+  path_->narrow_until_ns = now_ns + path_->narrow_for_ns;
+  broker_->SetNarrow(path_, true);
+}
+
+void Ticket::Wait() {
+  if (waiting_) return;
+  waiting_ = true;
+  place_ = path_->waiting.insert(path_->waiting.end(), this);
+  broker_->CountActive(path_);
+  broker_->Queue(path_);
+}
+
+int64_t Ticket::delay_ns(int64_t now_ns) const {
+  return path_->path.delay_ns(now_ns);
+}
+
+}  // namespace ithaca::rails
