@@ -59,7 +59,8 @@ Status Runtime::Discover() {
 StatusOr<std::unique_ptr<LaneBackend>> Runtime::MakeUcx() {
   if (options_.lanes == Options::Lanes::kUcx)
     return MakeUcxBackend(rails_, &log_);
-  ITHACA_INFO(log_, "ithaca: lanes are plain TCP sockets");
+  ITHACA_INFO(log_, "ithaca: lanes are plain TCP sockets%s",
+              host_ != 0 ? ", and shared memory on this host" : "");
   return std::unique_ptr<LaneBackend>();
 }
 

@@ -28,7 +28,8 @@ class PluginTest : public ::testing::TestWithParam<int> {
   nlohmann::json Measure(std::vector<std::string> args) {
     args.insert(args.end(), {"--abi=" + std::to_string(GetParam()),
                              "--warmup=1", "-o", "json"});
-    Program program(kProgram, args, {{"ITHACA_RAILS", "lo"}});
+    Program program(kProgram, args,
+                    {{"ITHACA_RAILS", "lo"}, {"ITHACA_SHM", "0"}});
     const int status = program.Wait();
     EXPECT_EQ(status, 0) << program.err();
     if (status != 0) return nlohmann::json();

@@ -7,7 +7,7 @@ namespace {
 
 // What is copied before the reader hears of it: long enough to be worth a
 // bell, short enough that both ends copy at once.
-constexpr uint32_t kPieceBytes = 16 << 10;
+constexpr uint32_t kPieceBytes = 32 << 10;
 // Records per Pump(): the engine has other lanes.
 constexpr int kRecordsPerTurn = 32;
 
