@@ -37,7 +37,10 @@ Status Engine::Greet(Hello* hello, int rail, bool shm) {
     hello->address = shm_->Address();
     return Status();
   }
-  if (ucx_ == nullptr) return Status();
+  // A lane that was lost comes back on a plain socket: UCX keeps its paths for
+  // lanes to come, and one that broke in one direction only takes what is sent
+  // and does not say for long that it is lost.
+  if (ucx_ == nullptr || hello->dial > 1) return Status();
   StatusOr<std::string> address = ucx_->Address(rail);
   if (!address.ok()) return address.status();
   hello->kinds |= kUcxLane;
