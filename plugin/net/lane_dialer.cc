@@ -62,7 +62,7 @@ void LaneDialer::OnFailed() {
 
 void LaneDialer::Restore(bool any_pair, int64_t now_ns) {
   if (!std::exchange(lost_, true)) schedule_.OnLost(now_ns);
-  if (dialer_ != nullptr || !schedule_.Due(now_ns)) return;
+  if (dialer_ != nullptr || !schedule_.Due(any_pair, now_ns)) return;
   schedule_.OnDial(now_ns);
   std::vector<Dialer::Target> targets = targets_;
   if (home_ >= 0) {
@@ -75,7 +75,8 @@ void LaneDialer::Restore(bool any_pair, int64_t now_ns) {
 
 void LaneDialer::Keep(int64_t now_ns) {
   lost_ = false;
-  if (target_ == home_ || dialer_ != nullptr || !schedule_.Due(now_ns)) return;
+  if (target_ == home_ || dialer_ != nullptr || !schedule_.Due(false, now_ns))
+    return;
   schedule_.OnDial(now_ns);
   Dial({targets_[home_]},
        {rails::RedialSchedule::kConnectNs, rails::RedialSchedule::kWelcomeNs});

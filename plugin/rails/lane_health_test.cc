@@ -129,10 +129,10 @@ TEST(RedialSchedule, AtOnceThenSteadily) {
   schedule.OnUp(0);
   const int64_t lost = 10'000 * kMs;
   schedule.OnLost(lost);
-  EXPECT_TRUE(schedule.Due(lost));
+  EXPECT_TRUE(schedule.Due(false, lost));
   schedule.OnDial(lost);
-  EXPECT_FALSE(schedule.Due(lost));
-  EXPECT_TRUE(schedule.Due(lost + RedialSchedule::kRetryNs));
+  EXPECT_FALSE(schedule.Due(false, lost));
+  EXPECT_TRUE(schedule.Due(false, lost + RedialSchedule::kRetryNs));
 }
 
 // Whenever a rail returns, an attempt that begins after that ends in time.
@@ -148,7 +148,7 @@ TEST(RedialSchedule, AReturnIsFoundWithinTwoSeconds) {
     schedule.OnLost(lost);
     int64_t attempt_ends = 0, found = 0;
     for (int64_t now = lost; found == 0; now += kPeriod) {
-      if (now < attempt_ends || !schedule.Due(now)) continue;
+      if (now < attempt_ends || !schedule.Due(false, now)) continue;
       schedule.OnDial(now);
       attempt_ends = now + RedialSchedule::kConnectNs;
       if (now >= returns) found = now;
@@ -161,8 +161,10 @@ TEST(RedialSchedule, AFlappingLaneWaits) {
   RedialSchedule schedule;
   schedule.OnUp(0);
   schedule.OnLost(500 * kMs);
-  EXPECT_FALSE(schedule.Due(500 * kMs));
-  EXPECT_TRUE(schedule.Due(500 * kMs + RedialSchedule::kHoldNs));
+  EXPECT_FALSE(schedule.Due(false, 500 * kMs));
+  EXPECT_TRUE(schedule.Due(false, 500 * kMs + RedialSchedule::kHoldNs));
+  // But a connection that has nothing else cannot wait.
+  EXPECT_TRUE(schedule.Due(true, 500 * kMs));
 }
 
 }  // namespace

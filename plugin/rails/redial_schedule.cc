@@ -8,7 +8,8 @@ void RedialSchedule::OnUp(int64_t now_ns) {
 }
 
 void RedialSchedule::OnLost(int64_t now_ns) {
-  due_ns_ = now_ns - up_ns_ < kSteadyNs ? now_ns + kHoldNs : now_ns;
+  due_ns_ = now_ns;
+  held_to_ns_ = now_ns - up_ns_ < kSteadyNs ? now_ns + kHoldNs : now_ns;
 }
 
 void RedialSchedule::OnDial(int64_t now_ns) {

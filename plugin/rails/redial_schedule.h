@@ -2,7 +2,8 @@
 //
 // At once after a lane that had worked for a while is lost: a reset leaves a
 // path that works. A lane that did not stay up for long waits first, so that a
-// flapping rail does not draw fragments with every flap. Then at a steady pace,
+// flapping rail does not draw fragments with every flap; unless there is no
+// other lane that works. Then at a steady pace,
 // with a fresh socket each time: TCP's own retransmissions come ever more
 // rarely the longer an outage lasts. A rail that returns is found within
 // kHoldNs + kRetryNs + one attempt, less than 2 s.
@@ -34,13 +35,16 @@ class RedialSchedule {
   // An attempt begins.
   void OnDial(int64_t now_ns);
 
-  // Whether the next attempt may begin.
-  bool Due(int64_t now_ns) const { return now_ns >= due_ns_; }
+  // Whether the next attempt may begin. `alone`: no other lane works.
+  bool Due(bool alone, int64_t now_ns) const {
+    return now_ns >= due_ns_ && (alone || now_ns >= held_to_ns_);
+  }
 
  private:
   bool ever_up_ = false;
   int64_t up_ns_ = 0;
   int64_t due_ns_ = 0;
+  int64_t held_to_ns_ = 0;
 };
 
 }  // namespace ithaca::rails
