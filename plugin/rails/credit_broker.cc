@@ -21,12 +21,12 @@ constexpr uint64_t kSmallestFragment = 8 << 10;
 // A path that lost packets is narrow for so long. All narrow paths of a rail
 // may have one fragment on its way: a full uplink between switches is shared
 // with other receivers, which do the same.
-constexpr int64_t kNarrowNs = 500'000'000;
-constexpr int64_t kMostNarrowNs = 512 * kNarrowNs;
+constexpr int64_t kNarrowNs = 4'000'000'000;
+constexpr int64_t kMostNarrowNs = 16 * kNarrowNs;
 // Often is so many losses within about this long.
-constexpr double kOftenLost = 3;
+constexpr double kOftenLost = 2.5;
 constexpr double kForgetNs = 1e9;
-constexpr int64_t kAgainNs = 500'000'000;
+constexpr int64_t kAgainNs = 1'000'000'000;
 constexpr uint64_t kNarrowFragment = 12 << 10;
 constexpr uint64_t kPage = 4096;
 constexpr double kWindowSeconds = 1.3e-3;
@@ -134,21 +134,25 @@ uint64_t CreditBroker::Budget(const PathState& state) const {
 
 uint64_t CreditBroker::Offer(const PathState& state) const {
   const Rail& rail = rails_[state.rail];
-  if (Full(state) || now_ns_ < state.not_before_ns) return 0;
-  const uint64_t most = state.narrow
-                            ? std::min(kNarrowFragment, FragmentBytes(rail))
-                            : FragmentBytes(rail);
-  const uint64_t budget = Budget(state);
-  const uint64_t offer =
-      budget >= most
-          ? most
-          : std::max(budget / kPage * kPage, std::min(kSmallestFragment, most));
-  if (state.narrow && rail.narrow_outstanding > 0) return 0;
+  if (Full(state)) return 0;
+  const uint64_t most = FragmentBytes(rail);
+  uint64_t offer = most;
+  if (state.narrow) {
+    if (rail.narrow_outstanding > 0) return 0;
+    offer = std::min(most, kNarrowFragment);
+  } else {
+    if (now_ns_ < state.not_before_ns) return 0;
+    const uint64_t budget = Budget(state);
+    if (budget < most)
+      offer =
+          std::max(budget / kPage * kPage, std::min(kSmallestFragment, most));
+  }
   return HasRoom(rail, offer) ? offer : 0;
 }
 
 bool CreditBroker::Full(const PathState& state) const {
   const uint64_t outstanding = state.path.outstanding() - state.written_off;
+  if (state.narrow) return outstanding > 0;
   return outstanding > 0 &&
          outstanding + FragmentBytes(rails_[state.rail]) > Budget(state);
 }
@@ -161,7 +165,7 @@ void CreditBroker::Queue(PathState* state) {
   state->queued = true;
   ++state->references;
   Rail& rail = rails_[state->rail];
-  if (now_ns_ < state->not_before_ns)
+  if (now_ns_ < state->not_before_ns && !state->narrow)
     rail.later.push({state->not_before_ns, state});
   else
     (state->narrow ? rail.ready_narrow : rail.ready).push_back(state);
