@@ -40,7 +40,8 @@ struct Options {
   bool shm = true;
 
   // ITHACA_PEER_TIMEOUT=30 (seconds, 1 to 3600). How long a peer may take to
-  // connect, and how long unacknowledged bytes may stay so on a lane.
+  // connect, and how long all rails to it may be out of work before pending
+  // requests fail. A peer that is merely late is waited for.
   int peer_timeout_s = 30;
 
   // ITHACA_EAGER_BYTES=8192 (0 to 65536). Messages up to this size travel

@@ -135,6 +135,35 @@ TEST_F(AcceptorTest, HelloInPiecesIsDelivered) {
   close(fd);
 }
 
+TEST_F(AcceptorTest, AConnectorThatClosesWhileItDialsIsNoStranger) {
+  for (int i = 0; i < 5; ++i) {
+    const int fd = Connect();
+    Pump([&] { return acceptor_->pending() == 1; });
+    close(fd);
+    Pump([&] {
+      acceptor_->Expire();
+      return acceptor_->pending() == 0;
+    });
+  }
+  EXPECT_TRUE(log_.lines.empty());
+}
+
+TEST_F(AcceptorTest, DialerTellsADeadProcessFromADeadPath) {
+  acceptor_.reset();  // its port is closed
+  auto dialer = Dial({{0, address_}});
+  Pump([&] { return dialer->state() != Dialer::State::kTrying; });
+  EXPECT_TRUE(dialer->nobody_there());
+  EXPECT_FALSE(dialer->hung_up());
+}
+
+TEST_F(AcceptorTest, DialerNoticesThatNobodyKnowsItsHello) {
+  known_ = false;
+  auto dialer = Dial({{0, address_}});
+  Pump([&] { return dialer->state() != Dialer::State::kTrying; });
+  EXPECT_TRUE(dialer->hung_up());
+  EXPECT_FALSE(dialer->nobody_there());
+}
+
 TEST_F(AcceptorTest, GarbageIsTurnedAwayAndLoggedOnce) {
   std::mt19937 random(std::random_device{}());
   for (int i = 0; i < 200; ++i) {
