@@ -22,6 +22,7 @@ constexpr int kCycles = 800;
 constexpr int kCycles = 10'000;
 #endif
 constexpr int kThreads = 4;
+constexpr size_t kBytes = 20'000;
 // What caches of the allocator and of the plugin may grow by.
 constexpr size_t kSlack = 128 << 10;
 
@@ -59,6 +60,7 @@ class Churn : public Conformance {
     void* const to = number % 3 == 0 ? ctx() : other_;
     char handle[abi::kHandleBytes] = {};
     void *listener = nullptr, *send = nullptr, *recv = nullptr;
+    std::vector<char> in(2 * kBytes);  // written until the receiver is closed
     ASSERT_EQ(net().Listen(to, 0, handle, &listener), Result::kSuccess);
     PollUntil("connected", [&] {
       if (send == nullptr) {
@@ -70,7 +72,7 @@ class Churn : public Conformance {
       }
       return (send != nullptr && recv != nullptr) || HasFailure();
     });
-    if (!HasFailure()) Use(send, recv, *random);
+    if (!HasFailure()) Use(send, recv, in.data(), *random);
     if (listener != nullptr) {
       EXPECT_EQ(net().CloseListen(listener), Result::kSuccess);
     }
@@ -88,10 +90,9 @@ class Churn : public Conformance {
   }
 
   // A group of messages, waited for or left in the middle.
-  void Use(void* send, void* recv, std::mt19937& random) {
-    static const std::vector<char> out = Pattern(20'000, 1);
-    std::vector<char> in(2 * out.size());
-    void* data[2] = {in.data(), in.data() + out.size()};
+  void Use(void* send, void* recv, char* in, std::mt19937& random) {
+    static const std::vector<char> out = Pattern(kBytes, 1);
+    void* data[2] = {in, in + out.size()};
     size_t sizes[2] = {out.size(), out.size()};
     int tags[2] = {1, 1};
     void* mhandles[2] = {};
@@ -121,7 +122,7 @@ class Churn : public Conformance {
       return left == 0 || !wait || HasFailure();
     });
     if (left == 0) {
-      EXPECT_EQ(std::memcmp(in.data(), out.data(), out.size()), 0);
+      EXPECT_EQ(std::memcmp(in, out.data(), out.size()), 0);
     }
   }
 
