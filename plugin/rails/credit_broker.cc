@@ -164,11 +164,16 @@ void CreditBroker::Queue(PathState* state) {
   if (state->queued || state->waiting.empty() || Full(*state)) return;
   state->queued = true;
   ++state->references;
-  Rail& rail = rails_[state->rail];
-  if (now_ns_ < state->not_before_ns && !state->narrow)
-    rail.later.push({state->not_before_ns, state});
+  if (std::deque<PathState*>* const ready = ReadyQueue(*state))
+    ready->push_back(state);
   else
-    (state->narrow ? rail.ready_narrow : rail.ready).push_back(state);
+    rails_[state->rail].later.push({state->not_before_ns, state});
+}
+
+std::deque<PathState*>* CreditBroker::ReadyQueue(const PathState& state) {
+  Rail& rail = rails_[state.rail];
+  if (now_ns_ < state.not_before_ns) return nullptr;
+  return state.narrow ? &rail.ready_narrow : &rail.ready;
 }
 
 void CreditBroker::CountActive(PathState* state) {
@@ -219,12 +224,17 @@ void CreditBroker::ServeQueue(std::deque<PathState*>* ready) {
   // One turn each; whoever wants more queues again behind the others.
   for (size_t turns = ready->size(); turns > 0; --turns) {
     PathState* const state = ready->front();
-    if (!state->waiting.empty() && !Full(*state) && Offer(*state) == 0) {
-      return;
-    }
+    const bool wants = !state->waiting.empty() && !Full(*state);
+    // Since it was queued it may have become narrow, or have to pause: then it
+    // waits elsewhere, in nobody's way.
+    const bool belongs = ReadyQueue(*state) == ready;
+    if (wants && belongs && Offer(*state) == 0) return;
     ready->pop_front();
     state->queued = false;
-    if (!state->waiting.empty() && !Full(*state)) CallNext(state);
+    if (wants && belongs)
+      CallNext(state);
+    else
+      Queue(state);
     Release(state);
   }
 }
@@ -312,9 +322,10 @@ void Ticket::Arrived(uint64_t bytes, const FragmentTimes& times) {
   rail.speed.OnArrived(bytes, now_ns);
   outstanding_ -= bytes;
   const uint64_t fragment = broker_->FragmentBytes(rail);
-  path_->path.OnArrived(bytes, times,
-                        {2 * broker_->TargetNs(rail), fragment,
-                         broker_->window_bytes(path_->rail)});
+  path_->path.OnArrived(
+      bytes, times,
+      {2 * broker_->TargetNs(rail), fragment,
+       std::max(fragment, broker_->window_bytes(path_->rail))});
   rail.grant_waits[rail.next_wait++ % rail.grant_waits.size()] =
       path_->path.grant_wait_ns();
   rail.grant_wait_ns =

@@ -118,6 +118,8 @@ class CreditBroker {
   uint64_t Offer(const PathState& state) const;
   bool Full(const PathState& state) const;
   void Queue(PathState* state);
+  // Where it waits for its turn; null: it has to pause first.
+  std::deque<PathState*>* ReadyQueue(const PathState& state);
   void CountActive(PathState* state);
   void SetNarrow(PathState* state, bool narrow);
   void Uncount(PathState* state, uint64_t bytes);
