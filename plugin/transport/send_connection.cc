@@ -121,11 +121,21 @@ Status SendConnection::OnGrant(const Frame& frame) {
   data.type = FrameType::kData;
   data.seq = frame.seq;
   data.offset = frame.offset;
-  data.size = clock_->NowNs();
+  const int64_t now_ns = clock_->NowNs();
+  data.size = now_ns;
   data.payload_bytes = frame.size;
-  data.tag = lane->retransmits();
+  data.tag = Retransmits(lane, now_ns);
   lane->Send(data, static_cast<const char*>(message.data) + frame.offset);
   return Status();
+}
+
+uint32_t SendConnection::Retransmits(Lane* lane, int64_t now_ns) {
+  Losses& losses = losses_[IndexOf(lane)];
+  if (now_ns - losses.asked_ns >= kAskEveryNs) {
+    losses.asked_ns = now_ns;
+    losses.retransmits = lane->retransmits();
+  }
+  return losses.retransmits;
 }
 
 Status SendConnection::OnAck(const Frame& frame) {

@@ -69,12 +69,21 @@ class SendConnection final : public Connection {
   // the kernel give up the lane, and being late is no failure.
   static constexpr uint64_t kMaxUnaskedBytes = 48 << 10;
 
+  // What the lane said of its losses last; asking costs a system call.
+  uint32_t Retransmits(Lane* lane, int64_t now_ns);
+  struct Losses {
+    int64_t asked_ns = 0;
+    uint32_t retransmits = 0;
+  };
+  static constexpr int64_t kAskEveryNs = kNsPerMs / 2;
+
   const size_t eager_bytes_;
   const Clock* const clock_;
   std::deque<Message> slots_;  // as many as were ever in use at once
   std::deque<uint32_t> free_;  // slots, the one longest free first
   uint64_t next_order_ = 0;
   int pending_ = 0;
+  std::array<Losses, kMaxLanes> losses_;
   uint64_t unasked_bytes_ = 0;  // of eager messages not acknowledged
 };
 
