@@ -159,6 +159,7 @@ std::vector<Flag> MakeFlags() {
        }},
       {"iters", "N", Number("iters", 1, 100'000, &Config::iters)},
       {"warmup", "N", Number("warmup", 0, 1'000'000, &Config::warmup)},
+      {"pause", "MS", Number("pause", 0, 60'000, &Config::pause_ms)},
       {"round-trips", "N",
        Number("round-trips", 1, 1'000'000, &Config::round_trips)},
       {"channels", "N", DriverNumber("channels", 1, 64, &Options::channels)},

@@ -170,7 +170,7 @@ TEST(ConfigTest, HelpNamesEveryFlagAndExitStatus) {
         "--verbose",      "--timeout",       "--device",       "--skew",
         "--json",         "--rails",         "--no-own-share", "--group ",
         "--compare ",     "--compare-env",   "--turns",        "--stall ",
-        "Exit status"}) {
+        "--pause ",       "Exit status"}) {
     EXPECT_THAT(help, HasSubstr(flag));
   }
   EXPECT_TRUE(Parse({"--help"})->help);

@@ -48,6 +48,8 @@ What to measure
                       drives the plugin
   --iters N           measured iterations (default 20)
   --warmup N          iterations before them (default 2)
+  --pause MS          rest before each iteration (0), for networks that let a
+                      burst pass after a rest
   --round-trips N     per iteration of latency (default 100)
 
 Which plugin

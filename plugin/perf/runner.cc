@@ -3,8 +3,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <thread>
 #include <utility>
 
 #include "plugin/core/clock.h"
@@ -221,6 +223,8 @@ StatusOr<Sample> Runner::RunIteration(uint64_t number, bool checked,
     driver::FillPattern(buffers->recv(Partner()), bytes,
                         driver::PatternKey(number, Partner(), config_.rank));
   }
+  if (config_.pause_ms > 0)
+    std::this_thread::sleep_for(std::chrono::milliseconds(config_.pause_ms));
   const std::vector<RailBytes> rails_before = ReadRails();
   ITHACA_RETURN_IF_ERROR(bootstrap_->Barrier());
   const Reading before = Reading::Before(*comm_);

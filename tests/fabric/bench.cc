@@ -77,6 +77,10 @@ class Job {
               "--timeout=" + std::to_string(options_.timeout_s),
               "--bytes=" + std::to_string(row_.bytes),
               "--output=json"};
+    if (row_.burst == Burst::kCounted) {
+      // A rest, in which the buckets of the links fill again.
+      p.argv.push_back("--pause=20");
+    }
     if (row_.skew > 1) {
       p.argv.push_back("--pattern=alltoallv");
       p.argv.push_back("--skew=" + std::to_string(row_.skew));
