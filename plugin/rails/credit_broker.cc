@@ -69,6 +69,9 @@ struct CreditBroker::Rail {
   int64_t base_delay_ns = 0;  // of the path that brought something last
   int active = 0;             // paths with something to send or on the way
   RailSpeed speed;
+  uint64_t arrived = 0;  // bytes ever
+  int engines = 1;       // that share the NIC
+  double nic_bytes_per_second = 0;
   uint64_t narrow_outstanding = 0;  // of it, by narrow paths
   std::deque<PathState*> ready;     // have waiters, and room of their own
   std::deque<PathState*> ready_narrow;
@@ -96,14 +99,31 @@ double CreditBroker::bytes_per_second(int rail) const {
   return rails_[rail].speed.bytes_per_second();
 }
 
+void CreditBroker::SetShare(int rail, int engines, double bytes_per_second) {
+  rails_[rail].engines = engines;
+  rails_[rail].nic_bytes_per_second = bytes_per_second;
+}
+
+CreditBroker::Load CreditBroker::load(int rail) const {
+  return {rails_[rail].active > 0, rails_[rail].arrived};
+}
+
 uint64_t CreditBroker::window_bytes(int index) const {
+  const Rail& rail = rails_[index];
+  const uint64_t alone = window_alone(index);
+  return std::max(alone / rail.engines, std::min(alone, FragmentBytes(rail)));
+}
+
+uint64_t CreditBroker::window_alone(int index) const {
   if (limits_.window_bytes != 0) return limits_.window_bytes;
   const Rail& rail = rails_[index];
   const double seconds =
       std::max(kWindowSeconds, rail.base_delay_ns * 1e-9 + kFragmentSeconds) +
       rail.grant_wait_ns * 1e-9;
-  return std::clamp<double>(rail.speed.bytes_per_second() * seconds,
-                            2 * FragmentBytes(rail), kMostWindow);
+  const double speed =
+      std::max(rail.speed.bytes_per_second(), rail.nic_bytes_per_second);
+  return std::clamp<double>(speed * seconds, 2 * FragmentBytes(rail),
+                            kMostWindow);
 }
 
 // Without what grants wait at this end: the queue that a fragment meets.
@@ -320,6 +340,7 @@ void Ticket::Arrived(uint64_t bytes, const FragmentTimes& times) {
   const int64_t now_ns = broker_->now_ns_ = times.arrived_ns;
   CreditBroker::Rail& rail = broker_->rails_[path_->rail];
   rail.speed.OnArrived(bytes, now_ns);
+  rail.arrived += bytes;
   outstanding_ -= bytes;
   const uint64_t fragment = broker_->FragmentBytes(rail);
   path_->path.OnArrived(

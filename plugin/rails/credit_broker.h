@@ -96,6 +96,18 @@ class CreditBroker {
   CreditBroker(int rails, Limits limits);
   ~CreditBroker();
 
+  // `engines` of this node, this one counted, receive over the rail's NIC,
+  // which delivers `bytes_per_second` to them together (0 = unknown): the
+  // window that one would have is divided among them, but for a fragment each.
+  void SetShare(int rail, int engines, double bytes_per_second);
+  struct Load {
+    bool active;       // something is to come over the rail
+    uint64_t arrived;  // bytes that ever came
+  };
+  Load load(int rail) const;
+  // Its window if no other engine received over it.
+  uint64_t window_alone(int rail) const;
+
   // Gives waiting tickets their turns, as far as the windows allow.
   void Serve(int64_t now_ns);
 
