@@ -20,6 +20,9 @@ namespace {
 
 // What one call may read before others get their turn.
 constexpr int kReadsPerTurn = 8;
+// What is read ahead of a payload's end, or when heads are expected: many heads,
+// but little of a payload, which then goes to its target without a copy.
+constexpr size_t kReadAheadBytes = 2048;
 // Pieces handed to the kernel with one system call.
 constexpr int kPiecesPerWrite = 64;
 
@@ -192,8 +195,11 @@ bool SocketLane::Read() {
   int n = 0;
   const size_t direct = target_ != nullptr ? payload_left_ : 0;
   if (direct > 0) pieces[n++] = {target_, direct};
-  pieces[n++] = {poller_->scratch(), Poller::kScratchBytes};
-  const size_t wanted = direct + Poller::kScratchBytes;
+  // A payload without a target is dropped as fast as possible.
+  const size_t ahead =
+      payload_left_ > direct ? Poller::kScratchBytes : kReadAheadBytes;
+  pieces[n++] = {poller_->scratch(), ahead};
+  const size_t wanted = direct + ahead;
   const ssize_t got = readv(fd_, pieces, n);
   if (got <= 0) {
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return false;
