@@ -58,8 +58,9 @@ struct Options {
   // measured speed, 128 KiB to 8 MiB.
   size_t window_bytes = 0;
 
-  // ITHACA_RUN_DIR. Where the daemon publishes the node page; not read by the
-  // plugin yet, and named here so that setting it is no error.
+  // ITHACA_RUN_DIR. The folder of the node page, through which the processes of
+  // a node share their NICs. Empty (unset): /run/ithaca for root, else
+  // $XDG_RUNTIME_DIR/ithaca.
   std::string run_dir;
 
   // Reads `environment` (environ's form: NAME=value, null at the end).

@@ -41,6 +41,7 @@ StatusOr<std::shared_ptr<Engine>> Engine::Create(
       engine->poller_.get(), engine->config_.clock, engine->config_.log,
       static_cast<HelloSink*>(engine.get()));
   engine->MakeShm();
+  engine->MakeLedger();
   return engine;
 }
 
@@ -267,6 +268,7 @@ void Engine::DropFailed() {
 void Engine::Tick(int64_t now_ns) {
   last_tick_ns_ = now_ns;
   acceptor_->Expire();
+  ShareRails(now_ns);
   if (now_ns - last_expiry_ns_ >= kNsPerSecond) ExpireAttempts(now_ns);
   for (auto comm = dialing_.begin(); comm != dialing_.end();)
     comm = (*comm)->Step() ? dialing_.erase(comm) : std::next(comm);
@@ -276,6 +278,31 @@ void Engine::Tick(int64_t now_ns) {
     guard = due ? expiring_.erase(guard) : std::next(guard);
   }
   if (now_ns - last_watch_ns_ >= kWatchNs) WatchComms(now_ns);
+}
+
+void Engine::MakeLedger() {
+  if (config_.page == nullptr) return;
+  std::vector<nodepage::RailKey> keys;
+  for (const Rail& rail : config_.rails)
+    keys.push_back(nodepage::RailKeyOf(rail.name));
+  rail_uses_.resize(keys.size());
+  ledger_ = std::make_unique<nodepage::CreditLedger>(
+      config_.page, std::move(keys), config_.clock->NowNs());
+}
+
+void Engine::ShareRails(int64_t now_ns) {
+  if (ledger_ == nullptr) return;
+  for (size_t i = 0; i < rail_uses_.size(); ++i) {
+    const rails::CreditBroker::Load load = broker_.load(i);
+    nodepage::RailUse& use = rail_uses_[i];
+    use.active = load.active || load.arrived != use.arrived;
+    use.arrived = load.arrived;
+    use.window = broker_.window_alone(i);
+    use.outstanding = broker_.outstanding(i);
+  }
+  const auto& shares = ledger_->Exchange(now_ns, &rail_uses_);
+  for (size_t i = 0; i < shares.size(); ++i)
+    broker_.SetShare(i, shares[i].engines, shares[i].bytes_per_second);
 }
 
 void Engine::WatchComms(int64_t now_ns) {

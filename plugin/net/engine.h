@@ -25,6 +25,7 @@
 #include "plugin/net/comms.h"
 #include "plugin/net/devices.h"
 #include "plugin/net/rail_events.h"
+#include "plugin/nodepage/credit_ledger.h"
 #include "plugin/rails/credit_broker.h"
 #include "plugin/shm/shm_backend.h"
 #include "plugin/socket/acceptor.h"
@@ -47,6 +48,8 @@ class Engine final : public ConnectionOwner, public HelloSink {
     uint64_t host = 0;
     const Clock* clock = nullptr;
     LogSink* log = nullptr;
+    // Null: every engine grants as if it were alone on its rails.
+    std::shared_ptr<nodepage::NodePage> page;
   };
 
   // `ucx` is null when lanes are plain sockets alone.
@@ -93,6 +96,7 @@ class Engine final : public ConnectionOwner, public HelloSink {
 
   const Config& config() const { return config_; }
   Poller* poller() { return poller_.get(); }
+  const rails::CreditBroker& broker() const { return broker_; }
   // Losses and returns of a rail's lanes, for telemetry.
   const RailCounters& rail_counters(int rail) const {
     return rail_events_.counters(rail);
@@ -116,6 +120,9 @@ class Engine final : public ConnectionOwner, public HelloSink {
   };
 
   void MakeShm();
+  void MakeLedger();
+  // Learns what other engines leave of our rails' windows.
+  void ShareRails(int64_t now_ns);
   bool OnHello(int rail, int fd, const std::string& peer,
                const Hello& hello) override;
   RecvComm* ReceiverFor(const Hello& hello, const std::string& peer);
@@ -149,6 +156,8 @@ class Engine final : public ConnectionOwner, public HelloSink {
   const std::unique_ptr<LaneBackend> ucx_;
   std::unique_ptr<ShmBackend> shm_;  // null: not wanted, or not to be had
   rails::CreditBroker broker_;
+  std::unique_ptr<nodepage::CreditLedger> ledger_;  // null: no page
+  std::vector<nodepage::RailUse> rail_uses_;
   std::unique_ptr<Acceptor> acceptor_;
   RailEvents rail_events_;
 

@@ -32,12 +32,14 @@ Options SmallFragments();
 
 // One process's side: an engine with one device of all its rails, and lanes of
 // plain sockets unless there is a backend, or over shared memory to sides of
-// the same `host` (0: none). Aborts when there can be none.
+// the same `host` (0: none). With a page it shares its NICs with the others on
+// it. Aborts when there can be none.
 struct Side {
   explicit Side(std::vector<Rail> rails, const Clock* clock = &MonotonicClock(),
                 Options options = SmallFragments(),
                 std::unique_ptr<LaneBackend> backend = nullptr,
-                uint64_t host = 0);
+                uint64_t host = 0,
+                std::shared_ptr<nodepage::NodePage> page = nullptr);
   CapturingLog log;
   Device device;
   std::shared_ptr<Engine> engine;

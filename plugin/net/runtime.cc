@@ -47,6 +47,7 @@ Status Runtime::Discover() {
   rails_ = *rails;
   host_ = options_.shm ? HostIdentity(options_.host_id) : 0;
   devices_ = MakeDevices(rails_, options_);
+  OpenPage();
   std::string names;
   for (const Device& device : devices_)
     names += (names.empty() ? "" : ", ") + device.name;
@@ -54,6 +55,20 @@ Status Runtime::Discover() {
               names.c_str());
   ready_.store(true, std::memory_order_release);
   return Status();
+}
+
+// Without a page, a job works; its processes only do not know of each other.
+void Runtime::OpenPage() {
+  const StatusOr<std::string> folder = nodepage::RunDir(options_.run_dir);
+  StatusOr<std::shared_ptr<nodepage::NodePage>> page =
+      folder.ok()
+          ? nodepage::NodePage::Open(*folder)
+          : StatusOr<std::shared_ptr<nodepage::NodePage>>(folder.status());
+  if (page.ok())
+    page_ = std::move(page).value();
+  else
+    ITHACA_INFO(log_, "ithaca: no credit ledger for this node: %s",
+                page.status().ToString().c_str());
 }
 
 StatusOr<std::unique_ptr<LaneBackend>> Runtime::MakeUcx() {
@@ -72,7 +87,7 @@ StatusOr<std::shared_ptr<Engine>> Runtime::NewEngine(uint64_t comm_id,
   StatusOr<std::unique_ptr<LaneBackend>> ucx = MakeUcx();
   if (!ucx.ok()) return ucx.status();
   return Engine::Create(
-      {options_, rails_, comm_id, host_, &MonotonicClock(), &log_},
+      {options_, rails_, comm_id, host_, &MonotonicClock(), &log_, page_},
       std::move(ucx).value());
 }
 

@@ -18,6 +18,7 @@
 #include "plugin/core/status.h"
 #include "plugin/net/devices.h"
 #include "plugin/net/engine.h"
+#include "plugin/nodepage/page.h"
 #include "plugin/transport/rail.h"
 
 namespace ithaca::net {
@@ -55,6 +56,7 @@ class Runtime {
  private:
   Runtime();
   Status Discover();
+  void OpenPage();
   StatusOr<std::unique_ptr<LaneBackend>> MakeUcx();
 
   NcclLogSink log_;
@@ -66,6 +68,7 @@ class Runtime {
   uint64_t host_ = 0;  // see Engine::Config
   std::vector<Rail> rails_;
   std::vector<Device> devices_;
+  std::shared_ptr<nodepage::NodePage> page_;  // null: none to be had
 };
 
 // Where lanes over UCX come from; defined by the composition of the plugin

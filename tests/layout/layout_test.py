@@ -31,6 +31,7 @@ NEVER = (
     (r"plugin/", RPC, None, r"daemon/"),
     (r"plugin/(rails|transport)/", r"plugin/", r"plugin/(core|rails|transport)/", r"plugin/net/"),
     (r"plugin/(rails|transport)/", UCX + r"|nccl|cuda", None, r"plugin/ucx/"),
+    (r"plugin/nodepage/", r"plugin/|ithaca/", r"plugin/(core|nodepage)/", r"plugin/net/"),
     (r"(?!plugin/ucx/)", UCX, None, r"plugin/ucx/"),
 )
 
