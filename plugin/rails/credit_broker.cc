@@ -171,10 +171,13 @@ uint64_t CreditBroker::Offer(const PathState& state) const {
 }
 
 bool CreditBroker::Full(const PathState& state) const {
-  const uint64_t outstanding = state.path.outstanding() - state.written_off;
+  const uint64_t fragment = FragmentBytes(rails_[state.rail]);
+  const uint64_t budget = Budget(state);
+  // What is late may be doubled and no more: the way may be stopped.
+  const uint64_t late = std::min(state.written_off, std::max(budget, fragment));
+  const uint64_t outstanding = state.path.outstanding() - late;
   if (state.narrow) return outstanding > 0;
-  return outstanding > 0 &&
-         outstanding + FragmentBytes(rails_[state.rail]) > Budget(state);
+  return outstanding > 0 && outstanding + fragment > budget;
 }
 
 // --- Queues.
