@@ -13,6 +13,12 @@ namespace {
 
 using State = Fragment::State;
 
+#ifdef ITHACA_SANITIZED
+constexpr int kRounds = 50;
+#else
+constexpr int kRounds = 300;
+#endif
+
 TEST(Fragments, AnEmptyMessageIsCompleteAndWantsNothing) {
   Fragments fragments;
   fragments.Reset(0);
@@ -210,7 +216,7 @@ TEST(Fragments, CoverAMessageOnceWhateverHappensToLanes) {
   SCOPED_TRACE(seed);
   std::mt19937 random(seed);
   Fragments fragments;  // used again, as a slot's are
-  for (int i = 0; i < 300 && !HasFailure(); ++i)
+  for (int i = 0; i < kRounds && !HasFailure(); ++i)
     RandomMessage(&fragments, &random).Run();
 }
 
