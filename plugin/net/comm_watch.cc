@@ -11,7 +11,7 @@ namespace {
 
 // How long after its last work a connection is still watched: until its last
 // bytes are acknowledged; and longer while lanes are missing.
-constexpr int64_t kRestNs = kNsPerSecond;
+constexpr int64_t kRestNs = 2 * kWatchNs;
 constexpr int64_t kRestoreNs = 10 * kNsPerSecond;
 // The verdict comes within the peer time-out, not after it.
 constexpr int64_t kVerdictNs = 2 * kWatchNs;
