@@ -12,6 +12,7 @@ namespace {
 
 constexpr int64_t kWatchMs = 100;
 constexpr int64_t kDescribeMs = 1'000;
+constexpr size_t kNcclChunkBytes = 128 << 10;
 constexpr size_t kMaxChunkBytes = size_t{1} << 30;
 
 Status CheckOptions(const CommunicatorOptions& o) {
@@ -19,9 +20,9 @@ Status CheckOptions(const CommunicatorOptions& o) {
     return Errorf(Code::kInvalidArgument, "%d channels; 1 to 64 are possible",
                   o.channels);
   }
-  if (o.chunk_bytes < 1 || o.chunk_bytes > kMaxChunkBytes) {
+  if (o.chunk_bytes > kMaxChunkBytes) {
     return Errorf(Code::kInvalidArgument,
-                  "chunks of %zu bytes; 1 byte to 1 GiB are possible",
+                  "chunks of %zu bytes; up to 1 GiB are possible",
                   o.chunk_bytes);
   }
   if (o.pipeline_depth < 0 || o.pipeline_depth > kSteps) {
@@ -54,28 +55,43 @@ std::string Agreement(const CommunicatorOptions& o) {
   return text;
 }
 
-// Compares the options of all ranks; the result is rank 0's communicator id.
-StatusOr<uint64_t> Agree(Bootstrap* bootstrap, const CommunicatorOptions& o) {
+// The chunk that NCCL would use: its variable, which a plugin's init may have
+// set, or its own default.
+size_t NcclChunkBytes() {
+  const char* const text = getenv("NCCL_P2P_NET_CHUNKSIZE");
+  const long long bytes = text == nullptr ? 0 : atoll(text);
+  return bytes < 1 ? kNcclChunkBytes : std::min<size_t>(bytes, kMaxChunkBytes);
+}
+
+// A communicator id of rank 0's making, as NCCL has it before a plugin's init.
+StatusOr<uint64_t> CommunicatorId(Bootstrap* bootstrap) {
   uint64_t id = 0;
   if (getrandom(&id, sizeof(id), 0) != sizeof(id)) {
     return Errorf(Code::kInternal, "no random numbers");
   }
-  const std::string own(reinterpret_cast<const char*>(&id), sizeof(id));
-  auto all = bootstrap->AllGather(own + Agreement(o));
+  auto all = bootstrap->AllGather(
+      std::string(reinterpret_cast<const char*>(&id), sizeof(id)));
+  if (!all.ok()) return all.status();
+  if ((*all)[0].size() != sizeof(id)) {
+    return Errorf(Code::kDataLoss, "rank 0 sent no communicator id");
+  }
+  memcpy(&id, (*all)[0].data(), sizeof(id));
+  return id;
+}
+
+// Compares the options of all ranks.
+Status Agree(Bootstrap* bootstrap, const CommunicatorOptions& o) {
+  auto all = bootstrap->AllGather(Agreement(o));
   if (!all.ok()) return all.status();
   for (size_t r = 0; r < all->size(); ++r) {
-    if ((*all)[r].size() < sizeof(id)) {
-      return Errorf(Code::kDataLoss, "rank %zu sent no communicator id", r);
-    }
-    const std::string theirs = (*all)[r].substr(sizeof(id));
+    const std::string& theirs = (*all)[r];
     if (theirs == Agreement(o)) continue;
     return Errorf(Code::kFailedPrecondition,
                   "rank %zu was started with %s, rank %d with %s; give every "
                   "rank the same",
                   r, theirs.c_str(), bootstrap->rank(), Agreement(o).c_str());
   }
-  memcpy(&id, (*all)[0].data(), sizeof(id));
-  return id;
+  return Status();
 }
 
 }  // namespace
@@ -102,7 +118,7 @@ StatusOr<std::unique_ptr<Communicator>> Communicator::Create(
     std::shared_ptr<NetPlugin> plugin, Bootstrap* bootstrap,
     const CommunicatorOptions& options) {
   ITHACA_RETURN_IF_ERROR(CheckOptions(options));
-  auto comm_id = Agree(bootstrap, options);
+  auto comm_id = CommunicatorId(bootstrap);
   if (!comm_id.ok()) return comm_id.status();
   auto core = std::make_shared<Core>();
   core->options = options;
@@ -110,6 +126,7 @@ StatusOr<std::unique_ptr<Communicator>> Communicator::Create(
   core->ranks = bootstrap->ranks();
   std::unique_ptr<Communicator> comm(new Communicator(core));
   Status status = comm->Open(std::move(plugin), *comm_id);
+  if (status.ok()) status = Agree(bootstrap, core->options);
   if (status.ok()) status = comm->Connect(bootstrap);
   if (!status.ok()) {
     bootstrap->Abort(status.message());
@@ -130,6 +147,8 @@ Status Communicator::Open(std::shared_ptr<NetPlugin> plugin, uint64_t comm_id) {
                   "device %d does not exist; the plugin has %d, from 0",
                   core_->options.device, *count);
   }
+  if (core_->options.chunk_bytes == 0)
+    core_->options.chunk_bytes = NcclChunkBytes();
   core_->max_message_bytes = kMaxNetSize;
   for (int d = 0; d < *count; ++d) {
     auto props = core_->context->Properties(d);
@@ -151,6 +170,8 @@ Status Communicator::Open(std::shared_ptr<NetPlugin> plugin, uint64_t comm_id) {
   }
   return Status();
 }
+
+size_t Communicator::chunk_bytes() const { return core_->options.chunk_bytes; }
 
 Status Communicator::Connect(Bootstrap* bootstrap) {
   const int64_t timeout_ms = core_->options.timeout_ms;

@@ -143,6 +143,8 @@ class Communicator {
   Counters counters() const { return core_->counters.Snapshot(); }
   // Name and speed of the device that channel 0 uses.
   const abi::NetPropertiesV12& device() const { return device_; }
+  // Of a message through staging.
+  size_t chunk_bytes() const;
   // Connections to and from other ranks.
   int connections() const;
 

@@ -111,7 +111,7 @@ TEST_F(DriverFaultTest, BadOptionsAreRefused) {
   for (auto change : std::vector<void (*)(CommunicatorOptions*)>{
            [](CommunicatorOptions* o) { o->channels = 0; },
            [](CommunicatorOptions* o) { o->channels = 65; },
-           [](CommunicatorOptions* o) { o->chunk_bytes = 0; },
+           [](CommunicatorOptions* o) { o->chunk_bytes = size_t{2} << 30; },
            [](CommunicatorOptions* o) { o->pipeline_depth = 9; },
            [](CommunicatorOptions* o) { o->ll_threshold_bytes = 1 << 20; },
            [](CommunicatorOptions* o) { o->device = 1; },

@@ -22,8 +22,9 @@ struct CommunicatorOptions {
   int device = -1;
   // Connections per peer and direction (NCCL_NCHANNELS_PER_NET_PEER).
   int channels = 2;
-  // Largest message through staging (NCCL_P2P_NET_CHUNKSIZE).
-  size_t chunk_bytes = 128 << 10;
+  // Largest message through staging. 0: as NCCL, NCCL_P2P_NET_CHUNKSIZE, which
+  // a plugin's init may set, or 128 KiB.
+  size_t chunk_bytes = 0;
   // Transfers of up to this many bytes per channel use NCCL's LL layout, which
   // doubles them on the wire, with the 0x1 preset (NCCL_P2P_LL_THRESHOLD is
   // 16384). 0: never.

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <string>
 
 #include "plugin/shm/host_identity.h"
@@ -36,6 +37,16 @@ const std::vector<Device>& Runtime::devices() const {
   return ready_.load(std::memory_order_acquire) ? devices_ : *none;
 }
 
+// NCCL hands an all-to-all to the network in chunks of 128 KiB; what a message
+// costs beside its bytes is felt there. Read by NCCL after this (computed with
+// the communicator's buffers), so set here, as other plugins do.
+void Runtime::SetNcclDefaults() {
+  constexpr char kName[] = "NCCL_P2P_NET_CHUNKSIZE", kValue[] = "524288";
+  if (getenv(kName) != nullptr || setenv(kName, kValue, 0) != 0) return;
+  ITHACA_INFO(log_, "ithaca: set %s=%s; set it yourself to have another", kName,
+              kValue);
+}
+
 Status Runtime::Discover() {
   StatusOr<Options> options = Options::FromEnvironment(environ);
   if (!options.ok()) return options.status();
@@ -53,6 +64,7 @@ Status Runtime::Discover() {
     names += (names.empty() ? "" : ", ") + device.name;
   ITHACA_INFO(log_, "ithaca: %zu device(s): %s", devices_.size(),
               names.c_str());
+  SetNcclDefaults();
   ready_.store(true, std::memory_order_release);
   return Status();
 }

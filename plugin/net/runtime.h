@@ -55,6 +55,7 @@ class Runtime {
 
  private:
   Runtime();
+  void SetNcclDefaults();
   Status Discover();
   void OpenPage();
   StatusOr<std::unique_ptr<LaneBackend>> MakeUcx();

@@ -36,7 +36,7 @@ struct Config {
   std::string exchange = "seq_to_heads";  // which of a plan's two
   int iters = 20;
   int warmup = 2;
-  int pause_ms = 0;  // before each iteration
+  int pause_ms = 0;       // before each iteration
   int round_trips = 100;  // per iteration of the latency pattern
   Verify verify = Verify::kAll;
   Output output = Output::kTable;

@@ -24,7 +24,7 @@ TEST(ConfigTest, DefaultsAreNccls) {
   auto config = Parse({});
   ASSERT_TRUE(config.ok()) << config.status().ToString();
   EXPECT_EQ(config->driver.channels, 2);
-  EXPECT_EQ(config->driver.chunk_bytes, 131072u);
+  EXPECT_EQ(config->driver.chunk_bytes, 0u);
   EXPECT_EQ(config->driver.ll_threshold_bytes, 16384u);
   EXPECT_EQ(config->driver.pipeline_depth, 0);
   EXPECT_EQ(config->rank, -1);

@@ -69,7 +69,8 @@ Two plugins in one run
 
 How it is driven (NCCL's own settings are the defaults)
   --channels N        connections per peer (2)
-  --chunk BYTES       largest message, NCCL_P2P_NET_CHUNKSIZE (128K)
+  --chunk BYTES       largest message (NCCL_P2P_NET_CHUNKSIZE, which plugins may
+                      set in init; NCCL's default is 128K)
   --depth N           messages in flight per connection, 1 to 8 (0: NCCL's rule,
                       8, or 16 divided by the peers served at once)
   --group N           streams per connection, 1 to 8 (1): N messages under N tags

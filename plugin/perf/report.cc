@@ -89,7 +89,7 @@ void Report::Begin(const Setup& setup) {
                  {"iterations", config_.iters},
                  {"warmup", config_.warmup},
                  {"channels", o.channels},
-                 {"chunk_bytes", o.chunk_bytes},
+                 {"chunk_bytes", setup.chunk_bytes},
                  {"pipeline_depth", o.pipeline_depth},
                  {"group", o.group},
                  {"ll_threshold_bytes", o.ll_threshold_bytes},
@@ -109,7 +109,7 @@ void Report::BeginTable(const Setup& setup) {
           "%s, %d ranks, %d channels, chunk %s, %s buffers, connected in "
           "%.0f ms\n",
           PatternName(config_.pattern), setup.ranks, o.channels,
-          FormatBytes(o.chunk_bytes).c_str(),
+          FormatBytes(setup.chunk_bytes).c_str(),
           o.user_buffers ? "users'" : "staging", setup.connect_ms);
   const char* what = config_.counts_file.empty() ? "bytes" : "total";
   fprintf(out_, "%10s %10s %10s %10s %9s %9s %9s %9s %9s  %s\n", what,

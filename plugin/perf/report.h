@@ -22,6 +22,7 @@ struct Setup {
   int abi = 0;
   std::vector<int> abi_versions;
   std::string device;
+  size_t chunk_bytes = 0;
   int device_mbps = 0;
   int ranks = 0;
   double connect_ms = 0;  // of rank 0

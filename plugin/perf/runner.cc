@@ -111,6 +111,7 @@ Setup Runner::Describe() const {
   setup.abi_versions = plugin_->abi_versions();
   setup.device = comm_->device().name;
   setup.device_mbps = comm_->device().speed;
+  setup.chunk_bytes = comm_->chunk_bytes();
   setup.ranks = config_.ranks;
   setup.connect_ms = connect_ms_;
   return setup;
