@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <functional>
 #include <queue>
 #include <utility>
 
+#include "plugin/rails/loss_memory.h"
 #include "plugin/rails/rail_speed.h"
 
 namespace ithaca::rails {
@@ -18,15 +18,8 @@ constexpr uint64_t kMostFragment = 256 << 10;
 // Below this the frames' heads and acknowledgements cost more than a smaller
 // fragment wins: the path waits between fragments instead.
 constexpr uint64_t kSmallestFragment = 8 << 10;
-// A path that lost packets is narrow for so long. All narrow paths of a rail
-// may have one fragment on its way: a full uplink between switches is shared
-// with other receivers, which do the same.
-constexpr int64_t kNarrowNs = 4'000'000'000;
-constexpr int64_t kMostNarrowNs = 16 * kNarrowNs;
-// Often is so many losses within about this long.
-constexpr double kOftenLost = 2.5;
-constexpr double kForgetNs = 1e9;
-constexpr int64_t kAgainNs = 1'000'000'000;
+// All narrow paths of a rail together may have one fragment on its way: a full
+// uplink between switches is shared with other receivers, which do the same.
 constexpr uint64_t kNarrowFragment = 12 << 10;
 constexpr uint64_t kPage = 4096;
 constexpr double kWindowSeconds = 1.3e-3;
@@ -47,12 +40,8 @@ struct PathState {
   bool queued = false;       // stands in Rail::ready or Rail::later
   uint64_t written_off = 0;  // of path.outstanding(), not in Rail::outstanding
   int64_t not_before_ns = 0;
-  // It crosses a queue that dropped packets, until then at least.
-  bool narrow = false;
-  double losses = 0;  // lately
-  int64_t lost_ns = 0;
-  int64_t narrow_until_ns = 0;
-  int64_t narrow_for_ns = kNarrowNs;
+  LossMemory loss;
+  bool narrow = false;  // by its loss, as counted in Rail::narrow_outstanding
 };
 
 struct CreditBroker::Rail {
@@ -362,7 +351,7 @@ void Ticket::Arrived(uint64_t bytes, const FragmentTimes& times) {
                                              broker_->TargetNs(rail)) *
                                         (least - budget) / budget;
   broker_->Settle(path_, bytes);
-  if (now_ns > path_->narrow_until_ns) broker_->SetNarrow(path_, false);
+  broker_->SetNarrow(path_, path_->loss.narrow(now_ns));
 }
 
 void Ticket::Lost(uint64_t bytes) {
@@ -372,20 +361,8 @@ void Ticket::Lost(uint64_t bytes) {
 }
 
 void Ticket::Retransmitted(int64_t now_ns) {
-  path_->losses =
-      1 + path_->losses * std::exp((path_->lost_ns - now_ns) / kForgetNs);
-  path_->lost_ns = now_ns;
-  if (path_->losses < kOftenLost && !path_->narrow) return;
-  // Again, soon after it was let go: for longer.
-  const bool again = !path_->narrow && path_->narrow_until_ns != 0 &&
-                     now_ns - path_->narrow_until_ns <
-                         std::max(kAgainNs, path_->narrow_for_ns);
-  if (again)
-    path_->narrow_for_ns = std::min(2 * path_->narrow_for_ns, kMostNarrowNs);
-  else if (!path_->narrow)
-    path_->narrow_for_ns = kNarrowNs;
-  path_->narrow_until_ns = now_ns + path_->narrow_for_ns;
-  broker_->SetNarrow(path_, true);
+  path_->loss.OnLoss(now_ns);
+  broker_->SetNarrow(path_, path_->loss.narrow(now_ns));
 }
 
 void Ticket::Wait() {

@@ -3,14 +3,15 @@
 //
 // A switch port in front of this host has a shallow queue: what all senders
 // together were allowed to send must fit into the path. Each rail has a window,
-// shared by the paths (peer processes) that have something to send; each path
-// may have its share on the way, at least one fragment. Paths take turns, and
-// so do the connections of a path. A path that loses packets (its sender says
-// so) gets a smaller share, then waits between its fragments: so a full uplink
-// between switches slows those who cross it, and nobody else.
-//
-// Windows and fragments follow the rail's measured speed: 5 ms of queueing at
-// most, 128 us per fragment, but 128 KiB and 16 KiB at least.
+// what its measured speed needs (1.3 ms, or the round trip where that is
+// longer, and what grants wait at this end; two fragments at least), shared by
+// the paths (peer processes) that have something to send. Each path may have
+// its share on the way, at least one fragment, of 128 us at the rail's speed
+// (16 to 256 KiB); less, and then with pauses, where its fragments wait in
+// queues (path.h). What is late, because it waits elsewhere, takes no room.
+// Paths that lose packets often (loss_memory.h) share one small fragment at a
+// time: so a full uplink slows those who cross it, and nobody else. Paths take
+// turns, and so do the connections of a path.
 //
 // Used by RecvConnection. Pure: no I/O, no clock; confined to the thread that
 // holds the engine's lock. Each call costs the same however many paths wait.
