@@ -302,7 +302,7 @@ void Engine::ShareRails(int64_t now_ns) {
   }
   const auto& shares = ledger_->Exchange(now_ns, &rail_uses_);
   for (size_t i = 0; i < shares.size(); ++i)
-    broker_.SetShare(i, shares[i].engines, shares[i].bytes_per_second);
+    broker_.SetShare(i, {shares[i].engines, shares[i].bytes_per_second});
 }
 
 void Engine::WatchComms(int64_t now_ns) {

@@ -32,9 +32,10 @@ class EngineSharing : public testing::Test {
   ~EngineSharing() override { std::filesystem::remove_all(folder_); }
 
   std::unique_ptr<Side> MakeSide(int number, bool on_page = true) {
-    return std::make_unique<Side>(Loopback(number), &MonotonicClock(),
-                                  SmallFragments(), nullptr, 0,
-                                  on_page ? page_ : nullptr);
+    Options options = SmallFragments();
+    options.window_bytes = 1 << 20;
+    return std::make_unique<Side>(Loopback(number), &MonotonicClock(), options,
+                                  nullptr, 0, on_page ? page_ : nullptr);
   }
   // How many windows like `side`'s the one for it alone would hold.
   static double Divisor(const Side& side) {

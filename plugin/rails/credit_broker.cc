@@ -58,9 +58,7 @@ struct CreditBroker::Rail {
   int64_t base_delay_ns = 0;  // of the path that brought something last
   int active = 0;             // paths with something to send or on the way
   RailSpeed speed;
-  uint64_t arrived = 0;  // bytes ever
-  int engines = 1;       // that share the NIC
-  double nic_bytes_per_second = 0;
+  Share share;
   uint64_t narrow_outstanding = 0;  // of it, by narrow paths
   std::deque<PathState*> ready;     // have waiters, and room of their own
   std::deque<PathState*> ready_narrow;
@@ -88,19 +86,16 @@ double CreditBroker::bytes_per_second(int rail) const {
   return rails_[rail].speed.bytes_per_second();
 }
 
-void CreditBroker::SetShare(int rail, int engines, double bytes_per_second) {
-  rails_[rail].engines = engines;
-  rails_[rail].nic_bytes_per_second = bytes_per_second;
-}
+void CreditBroker::SetShare(int i, Share share) { rails_[i].share = share; }
 
 CreditBroker::Load CreditBroker::load(int rail) const {
-  return {rails_[rail].active > 0, rails_[rail].arrived};
+  return {rails_[rail].active > 0, rails_[rail].speed.arrived()};
 }
 
 uint64_t CreditBroker::window_bytes(int index) const {
   const Rail& rail = rails_[index];
   const uint64_t alone = window_alone(index);
-  return std::max(alone / rail.engines, std::min(alone, FragmentBytes(rail)));
+  return std::min(alone, alone / rail.share.engines + FragmentBytes(rail));
 }
 
 uint64_t CreditBroker::window_alone(int index) const {
@@ -110,7 +105,7 @@ uint64_t CreditBroker::window_alone(int index) const {
       std::max(kWindowSeconds, rail.base_delay_ns * 1e-9 + kFragmentSeconds) +
       rail.grant_wait_ns * 1e-9;
   const double speed =
-      std::max(rail.speed.bytes_per_second(), rail.nic_bytes_per_second);
+      std::max(rail.speed.bytes_per_second(), rail.share.bytes_per_second);
   return std::clamp<double>(speed * seconds, 2 * FragmentBytes(rail),
                             kMostWindow);
 }
@@ -125,7 +120,9 @@ int64_t CreditBroker::TargetNs(const Rail& rail) const {
 uint64_t CreditBroker::FragmentBytes(const Rail& rail) const {
   if (limits_.fragment_bytes != 0) return limits_.fragment_bytes;
   const double bytes = rail.speed.bytes_per_second() * kFragmentSeconds;
-  return std::clamp<double>(bytes, kLeastFragment, kMostFragment);
+  const uint64_t least =
+      rail.share.engines > 1 ? kSmallestFragment : kLeastFragment;
+  return std::clamp<double>(bytes, least, kMostFragment);
 }
 
 bool CreditBroker::HasRoom(const Rail& rail, uint64_t bytes) const {
@@ -332,7 +329,6 @@ void Ticket::Arrived(uint64_t bytes, const FragmentTimes& times) {
   const int64_t now_ns = broker_->now_ns_ = times.arrived_ns;
   CreditBroker::Rail& rail = broker_->rails_[path_->rail];
   rail.speed.OnArrived(bytes, now_ns);
-  rail.arrived += bytes;
   outstanding_ -= bytes;
   const uint64_t fragment = broker_->FragmentBytes(rail);
   path_->path.OnArrived(

@@ -97,10 +97,15 @@ class CreditBroker {
   CreditBroker(int rails, Limits limits);
   ~CreditBroker();
 
-  // `engines` of this node, this one counted, receive over the rail's NIC,
-  // which delivers `bytes_per_second` to them together (0 = unknown): the
-  // window that one would have is divided among them, but for a fragment each.
-  void SetShare(int rail, int engines, double bytes_per_second);
+  // Who receives over a rail's NIC.
+  struct Share {
+    int engines = 1;              // of this node, this one counted
+    double bytes_per_second = 0;  // to them together; 0 = unknown
+  };
+  // The window that one engine would have is divided among them, and each has a
+  // fragment more, as each takes its time to answer an arrival. Fragments may
+  // be smaller, so that there is room for several.
+  void SetShare(int rail, Share share);
   struct Load {
     bool active;       // something is to come over the rail
     uint64_t arrived;  // bytes that ever came

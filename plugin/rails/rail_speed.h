@@ -21,6 +21,7 @@ class RailSpeed {
     busy_ns_ += now_ns - since_ns_;
     since_ns_ = now_ns;
     bytes_ += bytes;
+    arrived_ += bytes;
     if (busy_ns_ < kSampleNs && (bytes_ < kSampleBytes || busy_ns_ < kLeastNs))
       return;
     best_ = std::max(bytes_ * 1e9 / busy_ns_, best_ * kDecay);
@@ -30,6 +31,8 @@ class RailSpeed {
 
   // 0 = not measured yet.
   double bytes_per_second() const { return best_; }
+  // Bytes that ever arrived.
+  uint64_t arrived() const { return arrived_; }
 
  private:
   // A sample is long enough that what a queue on the way had stored, or let
@@ -43,6 +46,7 @@ class RailSpeed {
   int64_t since_ns_ = 0;
   int64_t busy_ns_ = 0;
   uint64_t bytes_ = 0;
+  uint64_t arrived_ = 0;
   double best_ = 0;
 };
 
