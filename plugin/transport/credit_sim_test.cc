@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <functional>
 #include <random>
+#include <utility>
 #include <vector>
 
 namespace ithaca {
@@ -70,6 +71,28 @@ TEST(CreditSim, BalancedAllToAll) {
       EXPECT_GT(Used(&sim, 8, 7.0 * kPerPair / (rails * kRate)), 0.93 * kFloor)
           << rails << " rails, queues of " << queue;
     }
+}
+
+// As above goes in step: each sender has one receiver at a time. Where each
+// receiver begins elsewhere, they meet at senders.
+TEST(CreditSim, BalancedAllToAllInAnyOrder) {
+  std::mt19937 random(1);
+  std::vector<std::pair<int, int>> pairs;
+  for (int from = 0; from < 8; ++from)
+    for (int to = 0; to < 8; ++to)
+      if (from != to) pairs.push_back({from, to});
+  CreditSim sim(Fabric(8, 2, 64 << 10));
+  int64_t took = 0;
+  for (int round = 0; round < 3; ++round) {
+    std::shuffle(pairs.begin(), pairs.end(), random);
+    for (const auto& [from, to] : pairs) sim.Send(from, to, kPerPair);
+    took = sim.Run(kLong);
+    ASSERT_GT(took, 0) << "stuck";
+  }
+  const double used = 7.0 * kPerPair / (2 * kRate) / (took * 1e-9);
+  printf("used %.3f of the bound\n", used);
+  EXPECT_GT(used, 0.68 * kFloor);
+  EXPECT_EQ(sim.counters().drops, 0);
 }
 
 TEST(CreditSim, OneSlowRail) {
