@@ -56,6 +56,7 @@ struct Options {
   // ITHACA_WINDOW_BYTES (at least 1024). What may be granted and on its way to
   // one rail, over all peers of a communicator. 0 (unset): by the rail's
   // measured speed, 32 KiB to 8 MiB.
+  // Engines that receive over one NIC share it.
   size_t window_bytes = 0;
 
   // ITHACA_RUN_DIR. The folder of the node page, through which the processes of
