@@ -159,10 +159,12 @@ uint64_t CreditBroker::Offer(const PathState& state) const {
 bool CreditBroker::Full(const PathState& state) const {
   const uint64_t fragment = FragmentBytes(rails_[state.rail]);
   const uint64_t budget = Budget(state);
-  // What is late may be doubled and no more: the way may be stopped.
-  const uint64_t late = std::min(state.written_off, std::max(budget, fragment));
-  const uint64_t outstanding = state.path.outstanding() - late;
-  if (state.narrow) return outstanding > 0;
+  const uint64_t outstanding = state.path.outstanding();
+  // What is late on a narrow path may be lost, and TCP take long to notice: one
+  // budget more then, and no more, for the way may be stopped.
+  if (state.narrow)
+    return outstanding >
+           std::min(state.written_off, std::max(budget, fragment));
   return outstanding > 0 && outstanding + fragment > budget;
 }
 
