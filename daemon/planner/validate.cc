@@ -45,6 +45,40 @@ absl::Status CheckModelAndWorkload(const v1::Plan& plan) {
   return s;
 }
 
+// What this version neither plans nor checks must not be there.
+absl::Status CheckNothingMore(const v1::Plan& plan) {
+  v1::Plan known = plan;
+  v1::Model& model = *known.mutable_model();
+  model.clear_gated_mlp();
+  model.clear_tied_embeddings();
+  model.clear_experts();
+  model.clear_experts_per_token();
+  model.clear_expert_intermediate_size();
+  model.clear_shared_experts();
+  model.clear_dense_layers();
+  v1::Workload& workload = *known.mutable_workload();
+  workload.clear_mask();
+  workload.clear_window();
+  workload.clear_density();
+  workload.clear_cu_seqlens();
+  workload.clear_micro_batches();
+  workload.clear_global_batch();
+  known.clear_strategy();
+  known.clear_ring_groups();
+  known.clear_ring_imbalance();
+  known.clear_ring_forward_bytes();
+  known.clear_ring_backward_bytes();
+  known.clear_estimate();
+  for (v1::Rank& rank : *known.mutable_ranks()) {
+    rank.clear_ring();
+    for (auto& range : *rank.mutable_token_ranges()) range.clear_stride();
+  }
+  if (google::protobuf::util::MessageDifferencer::Equals(plan, known)) {
+    return absl::OkStatus();
+  }
+  return FieldError("plan", "has fields that this version cannot check");
+}
+
 absl::Status CheckMesh(const v1::Plan& plan) {
   const std::optional<uint32_t> ranks = RankCount(plan.mesh());
   if (!ranks || *ranks != static_cast<uint32_t>(plan.ranks_size())) {
@@ -129,7 +163,8 @@ v1::ValidateResponse ValidatePlan(const v1::Plan& plan) {
   Findings findings(kMaxFindings);
   // What the rest of the checks stands on; without it they would say nothing of
   // use.
-  for (auto check : {CheckModelAndWorkload, CheckMesh, CheckLayout}) {
+  for (auto check :
+       {CheckModelAndWorkload, CheckMesh, CheckLayout, CheckNothingMore}) {
     if (findings.AddStatus(check(plan))) return findings.Take();
   }
   const std::vector<std::vector<int>> groups = SortIntoGroups(plan, findings);

@@ -199,6 +199,8 @@ void Change(Message& message, const FieldDescriptor* field, int index) {
                             r.GetRepeatedUInt64(message, field, index) + 1)
                       : r.SetUInt64(&message, field,
                                     r.GetUInt64(message, field) + 1);
+    case FieldDescriptor::CPPTYPE_INT64:
+      return r.SetInt64(&message, field, r.GetInt64(message, field) + 1);
     case FieldDescriptor::CPPTYPE_ENUM:
       return repeated
                  ? r.SetRepeatedEnumValue(
@@ -211,7 +213,9 @@ void Change(Message& message, const FieldDescriptor* field, int index) {
     case FieldDescriptor::CPPTYPE_BOOL:
       return r.SetBool(&message, field, !r.GetBool(message, field));
     case FieldDescriptor::CPPTYPE_STRING:
-      return r.SetString(&message, field, r.GetString(message, field) + "x");
+      return repeated ? r.SetRepeatedString(&message, field, index, "x")
+                      : r.SetString(&message, field,
+                                    r.GetString(message, field) + "x");
     default:
       FAIL() << field->full_name()
              << " has a type that this test does not know";
@@ -231,10 +235,12 @@ void ForEachChange(Message& message, const std::string& path,
     for (int k = 0; k < count; ++k) {
       const int index = field->is_repeated() ? k : -1;
       if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
+        const bool absent = index < 0 && !reflection.HasField(message, field);
         ForEachChange(
             index >= 0 ? *reflection.MutableRepeatedMessage(&message, field, k)
                        : *reflection.MutableMessage(&message, field),
             here, check);
+        if (absent) reflection.ClearField(&message, field);
         continue;
       }
       const std::unique_ptr<Message> before(message.New());
