@@ -12,8 +12,18 @@ void CopyOut(void* to, const void* from, size_t bytes) {
   asm volatile("" : : "r"(to) : "memory");
 }
 
+uint32_t PayloadAt(uint32_t payload) {
+  return payload <= kInlineBytes ? kRecordHeadBytes : kShmLine;
+}
+
+// What a record of so much payload takes.
 uint32_t InLines(uint32_t payload) {
-  return (kRecordHeadBytes + payload + kShmLine - 1) / kShmLine * kShmLine;
+  return (PayloadAt(payload) + payload + kShmLine - 1) / kShmLine * kShmLine;
+}
+
+// The most payload of a record in `bytes`: whole lines, one at least.
+uint32_t MostIn(uint32_t bytes) {
+  return bytes == kShmLine ? kInlineBytes : bytes - kShmLine;
 }
 
 }  // namespace
@@ -35,21 +45,22 @@ uint32_t RingWriter::Free(bool look) {
 int64_t RingWriter::Room(uint32_t wanted) {
   const uint32_t to_end =
       channel_.ring_bytes - (written_ & (channel_.ring_bytes - 1));
-  const uint32_t fits = std::min<uint32_t>(wanted, to_end - kRecordHeadBytes);
+  const uint32_t fits = std::min(wanted, MostIn(to_end));
   const uint32_t least = InLines(std::min(fits, channel_.ring_bytes / 4));
   uint32_t free = Free(false);
   if (free < InLines(fits)) free = Free(true);
   if (!error_.ok() || free < least) return -1;
-  return std::min<uint32_t>(fits, free - kRecordHeadBytes);
+  return std::min(fits, MostIn(free));
 }
 
 void RingWriter::Write(const Record& record, const void* payload) {
   uint8_t* const to = channel_.ring + (written_ & (channel_.ring_bytes - 1));
   const uint32_t bytes = payload == nullptr ? 0 : record.bytes;
   memcpy(to, &record, kRecordHeadBytes);
-  if (bytes > 0) memcpy(to + kRecordHeadBytes, payload, bytes);
+  if (bytes > 0) memcpy(to + PayloadAt(bytes), payload, bytes);
   written_ += InLines(bytes);
-  channel_.head->written.store(written_, std::memory_order_seq_cst);
+  // Not waited for: who must know at once is rung.
+  channel_.head->written.store(written_, std::memory_order_release);
 }
 
 int64_t RingWriter::WaitForRoom(uint32_t wanted) {
@@ -77,10 +88,10 @@ StatusOr<bool> RingReader::Next(Record* record, const uint8_t** payload) {
       std::min<uint64_t>(written_ - read_, channel_.ring_bytes - at);
   CopyOut(record, channel_.ring + at, kRecordHeadBytes);
   const uint32_t bytes = record->bytes;
-  if (bytes > there - kRecordHeadBytes)
+  if (bytes > MostIn(there))
     return Errorf(Code::kDataLoss, "a record of %u bytes where %llu stand",
                   bytes, static_cast<unsigned long long>(there));
-  *payload = channel_.ring + at + kRecordHeadBytes;
+  *payload = channel_.ring + at + PayloadAt(bytes);
   next_bytes_ = InLines(bytes);
   return true;
 }

@@ -1,14 +1,15 @@
 // Records in a ring of shared memory, from one writer to one reader.
 //
-// A record is a head and some payload, contiguous, in whole lines of 64 bytes:
-// what is small costs one line beside the counters. Layout of a record:
+// A record is a head and some payload, in whole lines of 64 bytes: what is
+// small costs one line beside the counters, what is not begins a line of its
+// own, so that whole lines are copied. Layout of a record:
 //
 //   offset  size  field
 //        0     2  RecordKind
 //        2     2  0
 //        4     4  bytes of payload that follow
 //        8    32  the frame (frame.h), when one begins
-//       40     -  payload
+//       40     -  payload of at most 24 bytes; more of it begins at 64
 //
 // Either end keeps its own counter to itself and checks the other's, so a peer
 // that scribbles is noticed, never followed. Lock-free; each class is confined
@@ -42,6 +43,8 @@ struct Record {
 };
 inline constexpr size_t kRecordHeadBytes = 40;
 static_assert(sizeof(Record) == kRecordHeadBytes);
+// Payload that fits beside the head.
+inline constexpr uint32_t kInlineBytes = kShmLine - kRecordHeadBytes;
 
 class RingWriter {
  public:

@@ -62,8 +62,8 @@ TEST(Ring, AFullRingWakesItsWriterOnceThereIsRoom) {
   RingWriter writer(memory->channel());
   RingReader reader(memory->channel());
   const std::vector<uint8_t> data(kRingBytes);
-  ASSERT_EQ(writer.Room(kRingBytes), kRingBytes - kRecordHeadBytes);
-  writer.Write(RecordOf(kRingBytes - kRecordHeadBytes), data.data());
+  ASSERT_EQ(writer.Room(kRingBytes), kRingBytes - kShmLine);
+  writer.Write(RecordOf(kRingBytes - kShmLine), data.data());
   EXPECT_EQ(writer.WaitForRoom(0), -1);
   Record record;
   const uint8_t* payload = nullptr;

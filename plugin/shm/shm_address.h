@@ -28,7 +28,7 @@
 
 namespace ithaca {
 
-inline constexpr uint16_t kShmVersion = 1;
+inline constexpr uint16_t kShmVersion = 2;
 inline constexpr size_t kShmAddressBytes = 56;
 
 struct ShmAddress {

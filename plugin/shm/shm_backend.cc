@@ -96,12 +96,14 @@ int ShmBackend::Progress() {
   if (++polls_ % kPollsPerLook == 0) LookAtOne();
   if (ready_.empty()) return 0;
   turn_.swap(ready_);
-  const int events = turn_.size();
+  int events = 0;
   for (size_t i = 0; i < turn_.size(); ++i) {
     ShmLane* const lane = turn_[i];
     if (lane == nullptr) continue;
     lane->listed = false;
-    if (lane->Service()) NeedsService(lane);
+    const ShmLane::Serviced serviced = lane->Service();
+    events += serviced.moved;
+    if (serviced.again) NeedsService(lane);
   }
   turn_.clear();
   return events;

@@ -9,6 +9,7 @@
 #include <random>
 #include <thread>
 
+#include "plugin/shm/ring.h"
 #include "plugin/shm/shm_test_support.h"
 
 namespace ithaca {
@@ -65,6 +66,30 @@ TEST(ShmBackend, OnlyLanesWithNewsAreServed) {
   pair.a[42].lane->Send(AckFrame(7), nullptr);
   EXPECT_LE(pair.right->Progress(), 2);  // it, and the one whose turn it is
   ASSERT_EQ(pair.b[42].sink->arrivals.size(), 1);
+}
+
+TEST(ShmBackend, TheRestOfAFrameNeedsNoBell) {
+  const std::unique_ptr<ShmBackend> backend =
+      std::move(ShmBackend::Create()).value();
+  BarePeer peer(backend.get());
+  const auto payload = Pattern(3, 0, 100);
+  RingWriter writer(peer.segment.to_inviter());
+  const auto write = [&](RecordKind kind, size_t at, uint32_t bytes) {
+    Record record = {};
+    record.kind = kind;
+    record.bytes = bytes;
+    EncodeFrame(DataFrame(3, 0, payload.size()), record.frame);
+    ASSERT_EQ(writer.Room(bytes), bytes);
+    writer.Write(record, payload.data() + at);
+  };
+  write(RecordKind::kFrame, 0, 60);
+  peer.Ring();
+  EXPECT_EQ(backend->Progress(), 1);
+  EXPECT_EQ(backend->Progress(), 0) << "looked, and there was nothing";
+  write(RecordKind::kMore, 60, 40);
+  EXPECT_EQ(backend->Progress(), 1);
+  ASSERT_EQ(peer.sink.arrivals.size(), 1);
+  EXPECT_EQ(peer.sink.arrivals[0].payload, payload);
 }
 
 TEST(ShmBackend, ALaneOutlivesBellsThatAnotherPeerSilenced) {

@@ -15,35 +15,6 @@
 namespace ithaca {
 namespace {
 
-// A connector without a lane behind it: the segment lies bare. Its hello names
-// the inbox of a backend that nobody polls.
-struct BarePeer {
-  explicit BarePeer(ShmBackend* victim) {
-    std::string invitation;
-    auto made = victim->Invite(own->Address(), &sink, &invitation);
-    EXPECT_TRUE(made.ok()) << made.status().ToString();
-    lane = std::move(made).value();
-    EXPECT_TRUE(DecodeShmAddress(invitation, &address).ok());
-    auto opened =
-        Segment::Open(address.pid, address.segment_fd, address.segment);
-    EXPECT_TRUE(opened.ok()) << opened.status().ToString();
-    segment = std::move(opened).value();
-    auto bells = PeerInbox::Open(address.pid, address.inbox_fd, address.inbox);
-    EXPECT_TRUE(bells.ok());
-    inbox = *bells;
-    slot = segment.inviter_slot() - 1;
-  }
-  void Ring() { inbox->Ring(slot); }
-
-  std::unique_ptr<ShmBackend> own = std::move(ShmBackend::Create()).value();
-  RecordingSink sink;
-  ShmAddress address;
-  Segment segment;
-  std::shared_ptr<PeerInbox> inbox;
-  uint32_t slot = 0;           // the victim's, before the scribbling
-  std::unique_ptr<Lane> lane;  // the victim's
-};
-
 class Hostile : public testing::Test {
  protected:
   // Whether another lane of the victim still carries data both ways.

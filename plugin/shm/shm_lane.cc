@@ -60,8 +60,16 @@ LaneCounters ShmLane::counters() const {
   return counters;
 }
 
-bool ShmLane::Service() {
-  if (down_) return false;
+ShmLane::Serviced ShmLane::Service() {
+  if (down_) return {};
+  const uint64_t before = receiver_.bytes_received() + sender_.bytes_sent();
+  const bool more = MoveBothWays();
+  const bool moved =
+      receiver_.bytes_received() + sender_.bytes_sent() != before || down_;
+  return {moved, more};
+}
+
+bool ShmLane::MoveBothWays() {
   if (segment_.fd() >= 0 && segment_.joiner_slot().load() != 0)
     segment_.CloseFd();
   // Asked first: what was written before the peer left is taken.
@@ -76,7 +84,8 @@ bool ShmLane::Service() {
     GoDown(sender_.error());
     return false;
   }
-  if (*more || !last) return *more || sending;
+  if (!last) return *more || sending || receiver_.half();
+  if (*more) return true;
   GoDown(Status(Code::kUnavailable, "the peer closed the lane"));
   return false;
 }

@@ -46,9 +46,13 @@ class ShmLane final : public Lane {
   LaneCounters counters() const override;
   std::string Describe() const override { return description_; }
 
+  struct Serviced {
+    bool moved = false;  // anything, either way, or the lane went down
+    bool again = false;  // look again in the next Progress(), bell or not
+  };
   // Moves what can be moved both ways, and tells the sink if the lane went
-  // down. True when there is more to do at once.
-  bool Service();
+  // down.
+  Serviced Service();
 
   int slot() const { return slot_; }
 
@@ -56,6 +60,7 @@ class ShmLane final : public Lane {
   bool listed = false;
 
  private:
+  bool MoveBothWays();
   void GoDown(const Status& why);
   void NoteSending();
 

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "plugin/shm/copy.h"
+
 namespace ithaca {
 namespace {
 
@@ -11,6 +13,9 @@ constexpr uint32_t kBytesPerTurn = 512 << 10;
 constexpr uint32_t kRecordCost = 4 << 10;
 // A payload of this size is given back at once, so that the writer goes on.
 constexpr uint32_t kPublishBytes = 4 << 10;
+// A frame of this size belongs to a message that no cache holds for long. Those
+// of NCCL's staging buffers are smaller, and often read while in the cache.
+constexpr uint32_t kLargeBytes = 1 << 20;
 
 }  // namespace
 
@@ -77,8 +82,12 @@ Status ShmReceiver::OnFrameRecord(const Record& record,
 }
 
 Status ShmReceiver::OnPayload(const uint8_t* payload, uint32_t bytes) {
-  if (target_ != nullptr && bytes > 0)
-    memcpy(target_ + received_, payload, bytes);
+  if (target_ != nullptr && bytes > 0) {
+    if (frame_.payload_bytes >= kLargeBytes)
+      CopyForLater(target_ + received_, payload, bytes);
+    else
+      memcpy(target_ + received_, payload, bytes);
+  }
   received_ += bytes;
   bytes_received_ += bytes;
   if (received_ < frame_.payload_bytes) return Status();

@@ -35,6 +35,8 @@ class ShmReceiver {
   // not delivered.
   void Forget(uint32_t seq);
 
+  // Whether the rest of a frame is to come, which no bell need announce.
+  bool half() const { return half_; }
   // Whether the writer said that no more comes.
   bool writer_closed() const {
     return head_->closed.load(std::memory_order_seq_cst) != 0;

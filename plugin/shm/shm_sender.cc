@@ -56,7 +56,8 @@ void ShmSender::MoveNext(uint32_t room) {
   if (!next.begun) EncodeFrame(next.frame, record.frame);
   ring_.Write(record, room > 0 ? next.payload + next.handed_over : nullptr);
   bell_due_ = true;
-  if (room >= kPieceBytes / 2) bell_->Ring();  // to copy while we do
+  // To copy while we do: once, as who has half a frame looks for the rest.
+  if (!next.begun && room >= kPieceBytes / 2) bell_->Ring();
   if (next.aborted) return queue_.Pop();
   const uint64_t moved = room + (next.begun ? 0 : kFrameBytes);
   queued_bytes_ -= moved;

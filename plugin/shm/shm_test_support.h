@@ -6,50 +6,33 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
-#include <utility>
 #include <vector>
 
-#include "plugin/core/status.h"
+#include "plugin/shm/inbox.h"
+#include "plugin/shm/segment.h"
+#include "plugin/shm/shm_address.h"
 #include "plugin/shm/shm_backend.h"
 #include "plugin/transport/lane.h"
+#include "plugin/transport/recording_sink.h"
 
 namespace ithaca {
 
-// Gives each payload a poisoned buffer and keeps what came.
-class RecordingSink : public LaneSink {
- public:
-  struct Arrival {
-    Frame frame;
-    std::vector<uint8_t> payload;  // empty when dropped
-  };
+// A connector without a lane behind it: the segment lies bare. Its hello names
+// the inbox of a backend that nobody polls.
+struct BarePeer {
+  // `victim` outlives it.
+  explicit BarePeer(ShmBackend* victim);
+  void Ring() { inbox->Ring(slot); }
 
-  Status OnFrameHead(Lane* lane, const Frame& frame, void** target) override;
-  Status OnFrame(Lane* lane, const Frame& frame) override;
-  void OnLaneDown(Lane* lane, const Status& why) override;
-
-  // Frees the buffer of a payload not yet whole; the lane has forgotten it.
-  void TakeBack(uint32_t seq, uint64_t offset) { open_.erase({seq, offset}); }
-
-  // What to do beside recording; may be empty.
-  std::function<Status(Lane*, const Frame&)> on_head, on_frame;
-  bool drop = false;  // payloads
-
-  std::vector<Arrival> arrivals;
-  std::vector<Status> downs;
-  int heads = 0;
-
- private:
-  // By message and offset, which the tests keep distinct.
-  std::map<std::pair<uint32_t, uint64_t>, std::vector<uint8_t>> open_;
+  std::unique_ptr<ShmBackend> own = std::move(ShmBackend::Create()).value();
+  RecordingSink sink;
+  ShmAddress address;
+  Segment segment;
+  std::shared_ptr<PeerInbox> inbox;
+  uint32_t slot = 0;           // the victim's, before the scribbling
+  std::unique_ptr<Lane> lane;  // the victim's
 };
-
-// What message `seq` carries from `offset` on.
-std::vector<uint8_t> Pattern(uint32_t seq, uint64_t offset, size_t bytes);
-
-Frame DataFrame(uint32_t seq, uint64_t offset, uint32_t bytes);
-Frame AckFrame(uint32_t seq);
 
 class BackendPair {
  public:

@@ -9,7 +9,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,6 +17,7 @@
 #include "plugin/core/status.h"
 #include "plugin/transport/lane.h"
 #include "plugin/transport/rail.h"
+#include "plugin/transport/recording_sink.h"
 #include "plugin/ucx/ucx_api.h"
 
 namespace ithaca {
@@ -42,38 +42,6 @@ class LogLines : public LogSink {
   int CountWith(const std::string& part) const;
   std::vector<std::string> lines;
 };
-
-// One end's sink: gives each payload a poisoned buffer and keeps what came.
-class RecordingSink : public LaneSink {
- public:
-  struct Arrival {
-    Frame frame;
-    std::vector<uint8_t> payload;  // empty when dropped
-  };
-
-  Status OnFrameHead(Lane* lane, const Frame& frame, void** target) override;
-  Status OnFrame(Lane* lane, const Frame& frame) override;
-  void OnLaneDown(Lane* lane, const Status& why) override;
-
-  // What to do beside recording; may be empty.
-  std::function<Status(Lane*, const Frame&)> on_head, on_frame;
-  bool drop = false;  // payloads
-
-  std::vector<Arrival> arrivals;
-  std::vector<Status> downs;
-  int heads = 0;
-
- private:
-  // By message and offset, which the tests keep distinct.
-  std::map<std::pair<uint32_t, uint64_t>, std::vector<uint8_t>> open_;
-};
-
-// Byte i of a payload that starts at `offset` of message `seq`.
-uint8_t PatternByte(uint32_t seq, uint64_t i);
-std::vector<uint8_t> Pattern(uint32_t seq, uint64_t offset, size_t bytes);
-
-Frame DataFrame(uint32_t seq, uint64_t offset, uint32_t bytes);
-Frame EagerFrame(uint32_t seq, uint32_t bytes);
 
 // Two backends (or one with itself) and lanes between them.
 class BackendPair {
