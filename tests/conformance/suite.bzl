@@ -1,6 +1,6 @@
 """The conformance tests against one library."""
 
-PARTS = ["setup", "handle", "data", "group", "close", "thread", "reload"]
+PARTS = ["setup", "handle", "data", "match", "group", "close", "thread", "reload"]
 
 def conformance_suite(name, plugin, env = {}, data = []):
     """A test per part of the contract, <name>_<part>_test, against `plugin`, with `env` set and `data` at hand."""

@@ -1,24 +1,20 @@
 #include "tests/support/test_net.h"
 
 #include <errno.h>
-#include <sched.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <deque>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <string>
-#include <thread>
 
 #include "tests/support/fault_plan.h"
+#include "tests/support/test_comm.h"
+#include "tests/support/test_process.h"
 
 namespace ithaca::testing {
 namespace {
@@ -28,42 +24,6 @@ using abi::Result;
 constexpr uint64_t kHandleMagic = 0x74656e2d74736574;
 constexpr size_t kMaxRequests = 32;
 
-// The plugin ABI has functions without any context argument.
-struct Process {
-  FaultPlan faults;
-  abi::Logger logger = nullptr;
-  std::atomic<uint64_t> random{0};
-  std::atomic<uint64_t> names{0};
-  std::atomic<uint64_t> isends{0}, tests{0}, receives{0};
-  uint64_t id = 0;              // random
-  std::atomic<int> objects{0};  // listeners and connections that exist
-
-  std::mutex init_mutex;
-  std::string text;         // guarded by init_mutex
-  bool configured = false;  // guarded by init_mutex
-
-  Process() { (void)!getrandom(&id, sizeof(id), 0); }
-};
-
-Process& ThisProcess() {
-  // Destroyed when the library is closed; nothing of ours runs then.
-  static Process process;
-  return process;
-}
-
-#define TEST_NET_WARN(...)                                                \
-  ThisProcess().logger(abi::DebugLevel::kWarn, abi::kSubsysNet, __FILE__, \
-                       __LINE__, __VA_ARGS__)
-
-bool Chance(uint64_t percent) {
-  if (percent == 0) return false;
-  Process& p = ThisProcess();
-  uint64_t x = p.random.fetch_add(0x9e3779b97f4a7c15) + p.faults.seed;
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
-  return (x ^ (x >> 31)) % 100 < percent;
-}
-
 struct Handle {
   uint64_t magic;
   char name[48];
@@ -71,41 +31,6 @@ struct Handle {
   uint64_t polls;
 };
 static_assert(sizeof(Handle) <= abi::kHandleBytes, "");
-
-struct Comm;
-
-struct Message {
-  Comm* comm = nullptr;
-  char* data = nullptr;
-  size_t capacity = 0;  // of the receive buffer, or bytes to send
-  uint64_t size = 0;    // on the wire
-  size_t moved = 0;     // of header and bytes together
-  bool complete = false;
-  bool detached = false;  // reported done already; nobody will test it
-  uint64_t held_back = 0;
-};
-
-struct Comm {
-  int fd = -1;
-  bool sends = false;
-  std::set<void*> registered;
-  std::deque<std::unique_ptr<Message>> queue;  // oldest first, in wire order
-  std::deque<std::unique_ptr<Message>> finished;
-  // Receives that were reported before they arrived need someone to move their
-  // bytes while nobody calls: a thread of the connection's own, started with
-  // the first of them. From then on everything is guarded by `mutex`.
-  std::mutex mutex;
-  std::thread mover;
-  std::atomic<bool> closing{false};
-
-  Comm() { ++ThisProcess().objects; }
-  ~Comm() {
-    closing = true;
-    if (mover.joinable()) mover.join();
-    if (fd >= 0) close(fd);
-    --ThisProcess().objects;
-  }
-};
 
 struct Listener {
   int fd = -1;
@@ -123,102 +48,6 @@ socklen_t Address(const char* name, sockaddr_un* address) {
   snprintf(address->sun_path + 1, sizeof(address->sun_path) - 1, "%s", name);
   return static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 +
                                 strlen(name));
-}
-
-// Moves bytes of the oldest message. 1: some moved, 0: would block, -1: broken.
-int MoveSome(Comm* comm, Message* m) {
-  uint64_t* header = &m->size;
-  const bool in_header = m->moved < sizeof(*header);
-  char* at = in_header ? reinterpret_cast<char*>(header) + m->moved
-                       : m->data + (m->moved - sizeof(*header));
-  size_t want = in_header ? sizeof(*header) - m->moved
-                          : m->size + sizeof(*header) - m->moved;
-  const uint64_t limit = ThisProcess().faults.send_bytes_max;
-  if (limit > 0 && want > limit) want = limit;
-  const ssize_t n = comm->sends
-                        ? send(comm->fd, at, want, MSG_NOSIGNAL | MSG_DONTWAIT)
-                        : recv(comm->fd, at, want, MSG_DONTWAIT);
-  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return 0;
-  if (n <= 0) return -1;
-  m->moved += n;
-  return 1;
-}
-
-void Complete(Message* m) {
-  m->complete = true;
-  Process& p = ThisProcess();
-  m->held_back = p.faults.done_delay;
-  if (m->comm->sends || m->size == 0) return;
-  const uint64_t turn = p.receives.fetch_add(1) + 1;
-  if (turn == p.faults.corrupt_at) m->data[m->size / 2] ^= 0x10;
-  if (turn == p.faults.short_at) --m->size;
-}
-
-Result Progress(Comm* comm) {
-  while (!comm->queue.empty()) {
-    Message* m = comm->queue.front().get();
-    while (m->moved < sizeof(m->size) || m->moved < sizeof(m->size) + m->size) {
-      const int moved = MoveSome(comm, m);
-      if (moved < 0) {
-        TEST_NET_WARN("test-net: the peer closed the connection");
-        return Result::kRemoteError;
-      }
-      if (moved == 0) return Result::kSuccess;
-      if (!comm->sends && m->moved == sizeof(m->size) &&
-          m->size > m->capacity) {
-        TEST_NET_WARN("test-net: %zu bytes sent for a receive of %zu",
-                      static_cast<size_t>(m->size), m->capacity);
-        return Result::kInvalidUsage;
-      }
-    }
-    Complete(m);
-    if (!m->detached) comm->finished.push_back(std::move(comm->queue.front()));
-    comm->queue.pop_front();
-  }
-  return Result::kSuccess;
-}
-
-void MoveAlone(Comm* comm) {
-  while (!comm->closing) {
-    {
-      std::lock_guard<std::mutex> lock(comm->mutex);
-      if (Progress(comm) != Result::kSuccess) return;
-    }
-    sched_yield();
-  }
-}
-
-Result Post(Comm* comm, void* data, size_t bytes, bool early, void** request) {
-  auto message = std::make_unique<Message>();
-  message->comm = comm;
-  message->data = static_cast<char*>(data);
-  message->capacity = bytes;
-  message->size = bytes;
-  if (early) {
-    // Lives on in the queue; the request is another object, complete at once.
-    message->detached = true;
-    auto done = std::make_unique<Message>();
-    done->comm = comm;
-    done->complete = true;
-    *request = done.get();
-    comm->finished.push_back(std::move(done));
-    comm->queue.push_back(std::move(message));
-    if (!comm->mover.joinable()) comm->mover = std::thread(MoveAlone, comm);
-    return Result::kSuccess;
-  }
-  *request = message.get();
-  comm->queue.push_back(std::move(message));
-  return Progress(comm);
-}
-
-// Frees it.
-void Retire(Message* m) {
-  auto& finished = m->comm->finished;
-  for (auto it = finished.begin(); it != finished.end(); ++it) {
-    if (it->get() != m) continue;
-    finished.erase(it);
-    return;
-  }
 }
 
 }  // namespace

@@ -5,7 +5,6 @@
 // fault_plan.h) makes it break chosen ones. One stream socket per connection,
 // abstract addresses, no thread: isend, irecv and test move the bytes.
 //
-// Wire: per message a u64 size in native order, then the bytes.
 // Threads: contexts and listeners may be used from any; one connection by one
 // thread at a time. The table for v12 is canonical, exports.cc narrows it.
 #ifndef ITHACA_TESTS_SUPPORT_TEST_NET_H_
