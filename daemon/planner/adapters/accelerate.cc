@@ -55,8 +55,7 @@ void ReadSharding(Fields& fields, Strategy& s) {
   s.offload_optimizer = on_host("deepspeed_config.offload_optimizer_device");
   s.offload_parameters = on_host("deepspeed_config.offload_param_device");
   if (fields.Has("fsdp_config")) {
-    const auto reshard =
-        fields.Flag("fsdp_config.fsdp_reshard_after_forward");
+    const auto reshard = fields.Flag("fsdp_config.fsdp_reshard_after_forward");
     s.zero_stage = reshard.value_or(true) ? 3 : 2;
     fields.Count("fsdp_config.fsdp_version", 1, 2);
     if (fields.Flag("fsdp_config.fsdp_offload_params").value_or(false)) {
@@ -118,8 +117,9 @@ void WriteSharding(const Strategy& s, Composer& out, Wording& wording) {
 }
 
 std::string ScriptOf(const Strategy& s) {
-  std::string line = absl::StrCat("ParallelismConfig(dp_shard_size=",
-                                  s.data_parallel, ", tp_size=", s.tensor);
+  std::string line =
+      absl::StrCat("ParallelismConfig(dp_shard_size=", s.data_parallel,
+                   ", tp_size=", s.tensor);
   if (s.ulysses > 1) {
     absl::StrAppend(&line, ", sp_size=", s.ulysses,
                     ", sp_backend=\"deepspeed\", sp_handler="

@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "daemon/planner/adapters/frameworks.h"
+#include "daemon/planner/adapters/mesh_words.h"
 #include "daemon/planner/adapters/refusals.h"
 
 namespace ithaca::planner {
@@ -15,40 +16,49 @@ constexpr Can Y = Can::kYes;
 // In the order of the enum. The flags: ZeRO 0 to 3; pipeline, tensor;
 // recomputation selective, full; offload of optimizer, parameters,
 // checkpoints; tiles of MLP, loss; attention in chunks; experts.
+// clang-format off
 constexpr Adapter kAdapters[kFrameworks] = {
     {Framework::kDeepSpeed, "deepspeed", "DeepSpeed", "ds_config",
-     "JSON (ds_config)", ReadDeepSpeed, WriteDeepSpeed, DeepSpeedEngine,
+     "JSON (ds_config)",
+     ReadDeepSpeed, WriteDeepSpeed, DeepSpeedEngine,
      {Y, Y, Y, Y}, S, Y, S, Y, Y, Y, Y, S, S, S, S},
     {Framework::kAlst, "alst", "DeepSpeed ALST", "config",
-     "YAML (ArcticTraining) or a ds_config", ReadAlst, WriteAlst, AlstEngine,
+     "YAML (ArcticTraining) or a ds_config",
+     ReadAlst, WriteAlst, AlstEngine,
      {Y, Y, Y, Y}, N, N, N, Y, Y, Y, Y, Y, Y, N, N},
     {Framework::kMegatron, "megatron", "Megatron-LM", "megatron",
-     "options, or Megatron-Bridge's YAML", ReadMegatron, WriteMegatron,
-     MegatronEngine, {Y, Y, Y, Y}, Y, Y, Y, Y, Y, N, N, N, N, Y, Y},
+     "options, or Megatron-Bridge's YAML",
+     ReadMegatron, WriteMegatron, MegatronEngine,
+     {Y, Y, Y, Y}, Y, Y, Y, Y, Y, N, N, N, N, Y, Y},
     {Framework::kAccelerate, "accelerate", "Hugging Face accelerate",
-     "accelerate config", "YAML or JSON", ReadAccelerate, WriteAccelerate,
-     AccelerateEngine, {Y, Y, Y, Y}, N, Y, N, Y, Y, Y, S, S, S, N, N},
+     "accelerate config", "YAML or JSON",
+     ReadAccelerate, WriteAccelerate, AccelerateEngine,
+     {Y, Y, Y, Y}, N, Y, N, Y, Y, Y, S, S, S, N, N},
     {Framework::kTorchtitan, "torchtitan", "TorchTitan", "torchtitan config",
-     "TOML", ReadTorchtitan, WriteTorchtitan, TorchtitanEngine,
+     "TOML",
+     ReadTorchtitan, WriteTorchtitan, TorchtitanEngine,
      {Y, N, Y, Y}, Y, Y, Y, Y, Y, Y, N, N, N, N, Y},
-    {Framework::kVerl, "verl", "verl", "verl", "overrides or YAML", ReadVerl,
-     WriteVerl, VerlEngine, {N, N, Y, Y}, N, N, N, Y, Y, Y, Y, N, S, N, N},
+    {Framework::kVerl, "verl", "verl", "verl", "overrides or YAML",
+     ReadVerl, WriteVerl, VerlEngine,
+     {N, N, Y, Y}, N, N, N, Y, Y, Y, Y, N, S, N, N},
     {Framework::kSwift, "swift", "ms-swift", "swift", "options or YAML",
-     ReadSwift, WriteSwift, SwiftEngine, {Y, Y, Y, Y}, N, N, N, Y, Y, Y, N, S,
-     Y, N, N},
+     ReadSwift, WriteSwift, SwiftEngine,
+     {Y, Y, Y, Y}, N, N, N, Y, Y, Y, N, S, Y, N, N},
     {Framework::kYunchang, "yunchang", "yunchang", "options", "options",
-     ReadYunchang, WriteYunchang, YunchangEngine, {Y, S, S, S}, S, S, S, S, S,
-     S, S, S, S, N, S},
+     ReadYunchang, WriteYunchang, YunchangEngine,
+     {Y, S, S, S}, S, S, S, S, S, S, S, S, S, N, S},
     {Framework::kXdit, "xdit", "xDiT and SGLang-diffusion", "options",
-     "options", ReadXdit, WriteXdit, XditEngine, {Y, N, N, N}, N, Y, N, N, N,
-     N, N, N, N, N, N},
+     "options",
+     ReadXdit, WriteXdit, XditEngine,
+     {Y, N, N, N}, N, Y, N, N, N, N, N, N, N, N, N},
     {Framework::kVllm, "vllm", "ArcticInference on vLLM", "options", "options",
-     ReadVllm, WriteVllm, VllmEngine, {Y, N, N, N}, Y, Y, N, N, N, N, N, N, N,
-     N, N},
+     ReadVllm, WriteVllm, VllmEngine,
+     {Y, N, N, N}, Y, Y, N, N, N, N, N, N, N, N, N},
     {Framework::kMaxtext, "maxtext", "MaxText", "maxtext", "overrides or YAML",
-     ReadMaxtext, WriteMaxtext, MaxtextEngine, {N, N, N, Y}, Y, Y, S, S, S, N,
-     N, N, N, N, N},
+     ReadMaxtext, WriteMaxtext, MaxtextEngine,
+     {N, N, N, Y}, Y, Y, S, S, S, N, N, N, N, N, N},
 };
+// clang-format on
 
 constexpr bool InOrder() {
   for (int i = 0; i < kFrameworks; ++i) {
@@ -105,6 +115,8 @@ Worded WordJobConfig(const JobConfig& config, const ModelDims* model) {
   worded.refusals = FindRefusals(adapter, plain, model);
   if (worded.refusals.empty()) {
     worded.wording = adapter.write(plain);
+    worded.wording.device_mesh =
+        DeviceMeshCall(MeshOf(config.framework, plain.strategy));
     for (const std::string& part : PartsForScript(adapter, plain.strategy))
       worded.wording.not_in_config.push_back(part);
     return worded;

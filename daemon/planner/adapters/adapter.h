@@ -29,6 +29,8 @@ struct Wording {
   std::string config;
   // Lines for the training script that belong to it.
   std::vector<std::string> script;
+  // The mesh in the framework's order, as a call of torch's init_device_mesh.
+  std::string device_mesh;
   // What of the strategy `config` has no word for: it is in `script`, or is
   // said in words. Empty: reading `config` gives the same strategy.
   std::vector<std::string> not_in_config;

@@ -23,8 +23,8 @@ void ReadZero(const std::string& prefix, Fields& fields, Strategy& s) {
 }
 
 void ReadBatch(const std::string& prefix, Fields& fields, Work& work) {
-  if (const auto n = fields.Count(prefix + "train_micro_batch_size_per_gpu", 1,
-                                  kMaxBatch))
+  if (const auto n =
+          fields.Count(prefix + "train_micro_batch_size_per_gpu", 1, kMaxBatch))
     work.batch = *n;
   if (const auto n =
           fields.Count(prefix + "gradient_accumulation_steps", 1, kMaxBatch))
@@ -137,9 +137,10 @@ ConfigOr ReadAlst(absl::string_view text, const ReadOptions& options) {
     config.work.micro_batches = *n;
   if (const auto n = fields.Count("data.max_length", 1, kMaxSequenceLength))
     config.work.sequence = *n;
-  s.recompute = fields.Flag("model.disable_activation_checkpoint").value_or(false)
-                    ? Recompute::kNone
-                    : Recompute::kFull;
+  s.recompute =
+      fields.Flag("model.disable_activation_checkpoint").value_or(false)
+          ? Recompute::kNone
+          : Recompute::kFull;
   s.offload_checkpoints =
       fields.Flag("activation_checkpoint_cpu_offload").value_or(false);
   s.tiled_mlp = fields.Flag("tiled_mlp_compute").value_or(false);

@@ -58,9 +58,9 @@ enum class LengthRule {
 struct EngineLimits {
   Engine engine;
   const char* name;
-  bool ulysses;  // U > 1
-  bool ring;     // R > 1
-  bool both;     // U > 1 and R > 1
+  bool ulysses;      // U > 1
+  bool ring;         // R > 1
+  bool both;         // U > 1 and R > 1
   bool ring_inside;  // HybridOrder::kRingInside
   bool tensor;       // T > 1 beside U * R > 1
   bool pipeline;     // stages beside U * R > 1

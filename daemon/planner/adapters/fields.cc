@@ -69,11 +69,10 @@ Setting* Fields::Find(absl::string_view path) {
 
 bool Fields::Has(absl::string_view path) const {
   const std::string below = absl::StrCat(path, ".");
-  return std::any_of(settings_.begin(), settings_.end(),
-                     [&](const Setting& setting) {
-                       return setting.path == path ||
-                              absl::StartsWith(setting.path, below);
-                     });
+  return std::any_of(
+      settings_.begin(), settings_.end(), [&](const Setting& setting) {
+        return setting.path == path || absl::StartsWith(setting.path, below);
+      });
 }
 
 void Fields::Understand(absl::string_view path) {
@@ -103,9 +102,9 @@ std::optional<uint64_t> Fields::Count(absl::string_view path, uint64_t low,
   const std::optional<int64_t> whole = WholeOf(value);
   if (!whole || *whole < 0 || static_cast<uint64_t>(*whole) < low ||
       static_cast<uint64_t>(*whole) > high) {
-    Fail(path, absl::StrCat("is ", Shown(*setting),
-                            "; write a whole number between ", low, " and ",
-                            high));
+    Fail(path,
+         absl::StrCat("is ", Shown(*setting), "; write a whole number between ",
+                      low, " and ", high));
     return std::nullopt;
   }
   setting->understood = true;
@@ -139,8 +138,8 @@ std::optional<double> Fields::Number(absl::string_view path, double low,
       !absl::SimpleAtod(value.get_ref<const std::string&>(), &number))
     number = std::nan("");
   if (!(number >= low && number <= high)) {
-    Fail(path, absl::StrCat("is ", Shown(*setting),
-                            "; write a number between ", low, " and ", high));
+    Fail(path, absl::StrCat("is ", Shown(*setting), "; write a number between ",
+                            low, " and ", high));
     return std::nullopt;
   }
   setting->understood = true;
@@ -188,9 +187,9 @@ std::vector<uint64_t> Fields::Counts(absl::string_view path, uint64_t low,
     const std::optional<int64_t> whole = WholeOf(item);
     if (!whole || *whole < 0 || static_cast<uint64_t>(*whole) < low ||
         static_cast<uint64_t>(*whole) > high) {
-      Fail(path, absl::StrCat("is ", Shown(*setting),
-                              "; write whole numbers between ", low, " and ",
-                              high));
+      Fail(path,
+           absl::StrCat("is ", Shown(*setting),
+                        "; write whole numbers between ", low, " and ", high));
       return {};
     }
     counts.push_back(static_cast<uint64_t>(*whole));

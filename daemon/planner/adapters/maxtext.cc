@@ -51,8 +51,9 @@ Wording WriteMaxtext(const JobConfig& config) {
   const auto said = SaidWord(config, "context_parallel_strategy");
   const bool keeps = said && *said != "ulysses" && s.ulysses == 1;
   if (s.ring * s.ulysses > 1) {
-    out.Word("context_parallel_strategy",
-             s.ulysses > 1 ? "ulysses" : keeps ? *said : "ring");
+    out.Word("context_parallel_strategy", s.ulysses > 1 ? "ulysses"
+                                          : keeps       ? *said
+                                                        : "ring");
   }
   out.Count("ici_tensor_parallelism", s.tensor);
   out.Count("ici_pipeline_parallelism", s.pipeline);

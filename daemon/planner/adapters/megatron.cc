@@ -71,7 +71,8 @@ void ReadZero(Options& options, Strategy& s) {
 }
 
 void ReadRecompute(Options& options, Strategy& s) {
-  if (options.Flag("recompute_activations")) s.recompute = Recompute::kSelective;
+  if (options.Flag("recompute_activations"))
+    s.recompute = Recompute::kSelective;
   const auto kind = options.fields().Word(options.At("recompute_granularity"),
                                           {"full", "selective"});
   if (kind) {
@@ -83,9 +84,9 @@ void ReadRecompute(Options& options, Strategy& s) {
 void ReadDeepSpeedOptions(Options& options, JobConfig& config) {
   const uint32_t degree = options.Degree("ds_sequence_parallel_size");
   const bool fpdt = options.Flag("ds_sequence_parallel_fpdt");
-  const auto chunk = options.fields().Count(
-      options.At("ds_sequence_parallel_fpdt_chunk_size"), 1,
-      kMaxSequenceLength);
+  const auto chunk =
+      options.fields().Count(options.At("ds_sequence_parallel_fpdt_chunk_size"),
+                             1, kMaxSequenceLength);
   if (degree == 1 && !fpdt) return;
   config.engine = fpdt ? Engine::kFpdt : Engine::kDeepSpeedLayer;
   config.strategy.ulysses = degree;
@@ -242,8 +243,8 @@ Wording WriteMegatron(const JobConfig& config) {
   WriteRecompute(s, out);
   if (config.work.sequence > 0) out.Count("seq_length", config.work.sequence);
   out.Count("micro_batch_size", config.work.batch);
-  out.Count("global_batch_size", config.work.batch * config.work.micro_batches *
-                                     s.data_parallel);
+  out.Count("global_batch_size",
+            config.work.batch * config.work.micro_batches * s.data_parallel);
   if (config.work.element_bytes == 2) {
     const bool fp16 =
         SaidFlag(config, Locate(config.settings, "fp16")).value_or(false);

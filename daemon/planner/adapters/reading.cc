@@ -17,8 +17,8 @@ bool IsNameCharacter(char c) {
 // Whether a word of the text is "--name..." or "name=...".
 bool LooksLikeWords(absl::string_view text) {
   for (size_t i = 0; i < text.size(); ++i) {
-    const bool starts = i == 0 || std::isspace(static_cast<unsigned char>(
-                                      text[i - 1])) != 0;
+    const bool starts =
+        i == 0 || std::isspace(static_cast<unsigned char>(text[i - 1])) != 0;
     if (!starts) continue;
     const absl::string_view rest = text.substr(i);
     if (rest[0] == '#' || rest[0] == '"' || rest[0] == '{') {
@@ -65,9 +65,9 @@ absl::StatusOr<JobConfig> Finish(JobConfig config, const ReadOptions& options,
   if (options.ranks) config.ranks = options.ranks;
   Strategy& s = config.strategy;
   uint64_t others = 1;
-  for (const uint32_t degree : {s.pipeline, s.ring, s.ulysses, s.tensor,
-                                config.data_parallel_said ? s.data_parallel
-                                                          : uint32_t{1}}) {
+  for (const uint32_t degree :
+       {s.pipeline, s.ring, s.ulysses, s.tensor,
+        config.data_parallel_said ? s.data_parallel : uint32_t{1}}) {
     others *= degree;
     if (others > kMaxRanks) {
       return absl::InvalidArgumentError(

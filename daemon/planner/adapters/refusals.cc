@@ -26,8 +26,8 @@ std::vector<Part> PartsOf(const Adapter& a, const Strategy& s) {
        "use one stage"},
       {s.tensor > 1, a.tensor, "tensor-parallel", "tensor parallelism",
        "use a tensor-parallel degree of 1"},
-      {s.recompute == Recompute::kSelective, a.selective_recompute,
-       "recompute", "selective recomputation", "recompute all or nothing"},
+      {s.recompute == Recompute::kSelective, a.selective_recompute, "recompute",
+       "selective recomputation", "recompute all or nothing"},
       {s.recompute == Recompute::kFull, a.full_recompute, "recompute",
        "full recomputation", "recompute nothing"},
       {s.offload_optimizer, a.offload_optimizer, "offload",
@@ -74,15 +74,17 @@ class Finder {
  private:
   void Add(const char* code, const std::string& what,
            const std::string& remedy) {
-    refusals_.push_back({code, absl::StrCat(adapter_.title, " ", what),
-                         remedy});
+    refusals_.push_back(
+        {code, absl::StrCat(adapter_.title, " ", what), remedy});
   }
 
   void FindEngine() {
     const bool hybrid = s_.ulysses > 1 && s_.ring > 1;
     if (config_.work.training && !limits_.trains) {
-      Add("inference-only", "does not train: its attention has no backward "
-          "pass", "plan forward only");
+      Add("inference-only",
+          "does not train: its attention has no backward "
+          "pass",
+          "plan forward only");
     }
     if (s_.ulysses > 1 && !limits_.ulysses)
       Add("no-ulysses", "has no Ulysses", "use a ring");
@@ -163,14 +165,13 @@ class Finder {
     Add("sequence-not-divisible",
         absl::StrCat("takes sequences of a multiple of ", multiple, ", not ",
                      config_.work.sequence),
-        absl::StrCat("pad to ", (config_.work.sequence / multiple + 1) *
-                                    multiple));
+        absl::StrCat("pad to ",
+                     (config_.work.sequence / multiple + 1) * multiple));
   }
 
   void FindHeads() {
     if (adapter_.framework == Framework::kSwift) {
-      const uint32_t own =
-          std::gcd(model_->query_heads, s_.ulysses * s_.ring);
+      const uint32_t own = std::gcd(model_->query_heads, s_.ulysses * s_.ring);
       if (own != s_.ulysses) {
         Add("swift-split",
             absl::StrCat("splits by itself, into Ulysses ", own, " x ring ",
@@ -186,10 +187,10 @@ class Finder {
                      model_->kv_heads, " key/value heads over ", s_.ulysses,
                      s_.tensor > 1 ? absl::StrCat(" x ", s_.tensor) : "",
                      " ranks"),
-        absl::StrCat("use a Ulysses degree of ",
-                     LargestUlysses(config_.engine, *model_, s_.ulysses,
-                                    s_.tensor),
-                     ", or Ithaca's own exchange, which splits any heads"));
+        absl::StrCat(
+            "use a Ulysses degree of ",
+            LargestUlysses(config_.engine, *model_, s_.ulysses, s_.tensor),
+            ", or Ithaca's own exchange, which splits any heads"));
   }
 
   const Adapter& adapter_;

@@ -39,8 +39,7 @@ std::string Ranks(const Heads& h) {
 std::string Lower(const Subject& subject, const Heads& h) {
   const uint32_t largest = LargestUlysses(subject.config.engine, *subject.model,
                                           h.ulysses, h.tensor);
-  return absl::StrCat("use ", largest,
-                      largest == 1 ? " (none)" : "",
+  return absl::StrCat("use ", largest, largest == 1 ? " (none)" : "",
                       ", the largest degree that it can split; Ithaca's own "
                       "exchange splits these heads over any degree up to ",
                       h.query / h.tensor);
@@ -64,8 +63,8 @@ MaybeHit HeadsDoNotDivide(const Subject& subject) {
       h.limits.heads != HeadRule::kRefuses)
     return std::nullopt;
   return Hit{DegreeField(subject.config),
-             absl::StrCat(h.limits.name, " needs ", Ranks(h),
-                          " to divide the ", h.query, " query heads"),
+             absl::StrCat(h.limits.name, " needs ", Ranks(h), " to divide the ",
+                          h.query, " query heads"),
              Lower(subject, h)};
 }
 
@@ -74,12 +73,12 @@ MaybeHit HeadsAreFloored(const Subject& subject) {
   if (!h.Split() || h.ranks > h.query || h.query % h.ulysses == 0 ||
       h.limits.heads != HeadRule::kFloors)
     return std::nullopt;
-  return Hit{DegreeField(subject.config),
-             absl::StrCat(h.limits.name, " rounds ", h.query, " heads / ",
-                          h.ulysses, " down to ", h.query / h.ulysses, ": ",
-                          h.query % h.ulysses,
-                          " heads are lost or mixed, without an error"),
-             Lower(subject, h)};
+  return Hit{
+      DegreeField(subject.config),
+      absl::StrCat(h.limits.name, " rounds ", h.query, " heads / ", h.ulysses,
+                   " down to ", h.query / h.ulysses, ": ", h.query % h.ulysses,
+                   " heads are lost or mixed, without an error"),
+      Lower(subject, h)};
 }
 
 MaybeHit UnevenHeadsWithGqa(const Subject& subject) {
@@ -100,27 +99,29 @@ MaybeHit UnevenHeadsShareOneCount(const Subject& subject) {
   if (!h.Split() || h.limits.heads != HeadRule::kUnevenMha || h.tensor == 1 ||
       h.query % h.ulysses == 0)
     return std::nullopt;
-  return Hit{"tensor_parallel.autotp_size",
-             absl::StrCat("the uneven split of ", h.query, " heads over ",
-                          h.ulysses, " ranks reads one count per process, "
-                          "which automatic tensor parallelism overwrites"),
-             "set autotp_size to 0, or take a DeepSpeed with pull request "
-             "8316"};
+  return Hit{
+      "tensor_parallel.autotp_size",
+      absl::StrCat("the uneven split of ", h.query, " heads over ", h.ulysses,
+                   " ranks reads one count per process, "
+                   "which automatic tensor parallelism overwrites"),
+      "set autotp_size to 0, or take a DeepSpeed with pull request "
+      "8316"};
 }
 
 MaybeHit UnevenHeadsWaitForAll(const Subject& subject) {
   const Heads h(subject);
-  if (!h.Split() || h.limits.heads != HeadRule::kUnevenMha ||
-      h.query != h.kv || h.query % h.ulysses == 0 || h.ranks > h.query)
+  if (!h.Split() || h.limits.heads != HeadRule::kUnevenMha || h.query != h.kv ||
+      h.query % h.ulysses == 0 || h.ranks > h.query)
     return std::nullopt;
   const uint32_t most = (h.query + h.ulysses - 1) / h.ulysses;
-  return Hit{DegreeField(subject.config),
-             absl::StrCat("uneven heads: the busiest rank has ", most,
-                          " of ", h.query, ", and the exchange is not "
-                          "overlapped"),
-             absl::StrCat("use ", LargestUlysses(Engine::kAlst, *subject.model,
-                                                 h.ulysses, 1),
-                          " for equal shares")};
+  return Hit{
+      DegreeField(subject.config),
+      absl::StrCat("uneven heads: the busiest rank has ", most, " of ", h.query,
+                   ", and the exchange is not "
+                   "overlapped"),
+      absl::StrCat("use ",
+                   LargestUlysses(Engine::kAlst, *subject.model, h.ulysses, 1),
+                   " for equal shares")};
 }
 
 MaybeHit KvHeadsDoNotDivide(const Subject& subject) {
@@ -128,11 +129,12 @@ MaybeHit KvHeadsDoNotDivide(const Subject& subject) {
   if (!h.Split() || h.limits.kv_heads != KvRule::kRefuses ||
       !h.QueryDivides() || h.KvDivides())
     return std::nullopt;
-  return Hit{DegreeField(subject.config),
-             absl::StrCat(h.limits.name, " needs ", Ranks(h),
-                          " to divide the ", h.kv, " key/value heads, and "
-                          "makes no copies of them"),
-             Lower(subject, h)};
+  return Hit{
+      DegreeField(subject.config),
+      absl::StrCat(h.limits.name, " needs ", Ranks(h), " to divide the ", h.kv,
+                   " key/value heads, and "
+                   "makes no copies of them"),
+      Lower(subject, h)};
 }
 
 MaybeHit KvHeadsNeitherWay(const Subject& subject) {
@@ -167,9 +169,10 @@ MaybeHit KvHeadsAreCopied(const Subject& subject) {
     return std::nullopt;
   return Hit{DegreeField(subject.config),
              absl::StrCat("each of the ", h.kv, " key/value heads is copied ",
-                          h.ranks / h.kv, " times before the exchange: keys "
-                          "and values send ", h.ranks / h.kv,
-                          " times the bytes"),
+                          h.ranks / h.kv,
+                          " times before the exchange: keys "
+                          "and values send ",
+                          h.ranks / h.kv, " times the bytes"),
              absl::StrCat("it is right, and cheaper at ", h.kv,
                           " with a ring or more replicas across")};
 }

@@ -45,8 +45,7 @@ std::optional<bool> LastKeyFlag(const JobConfig& config,
 uint64_t TokenBudget(const Subject& subject) {
   if (subject.config.framework != Framework::kVerl) return 0;
   const uint64_t budget = LastKey(subject.config, "ppo_max_token_len_per_gpu");
-  return budget > 0 ? budget
-                    : LastKey(subject.config, "max_token_len_per_gpu");
+  return budget > 0 ? budget : LastKey(subject.config, "max_token_len_per_gpu");
 }
 
 }  // namespace
@@ -55,14 +54,14 @@ MaybeHit SequenceSilentlyWrong(const Subject& subject) {
   const Length l(subject);
   if (l.limits.length != LengthRule::kUnchecked || !l.Misfits())
     return std::nullopt;
-  return Hit{DegreeField(subject.config),
-             absl::StrCat(l.limits.name, " never checks that ", l.multiple,
-                          " divides the ", l.tokens,
-                          " tokens: ranks exchange shares of other lengths "
-                          "than their peers expect, and the loss is wrong"),
-             absl::StrCat("pad every sequence to ", l.Padded(),
-                          " (a multiple of ", l.multiple,
-                          ") and mask the padding")};
+  return Hit{
+      DegreeField(subject.config),
+      absl::StrCat(l.limits.name, " never checks that ", l.multiple,
+                   " divides the ", l.tokens,
+                   " tokens: ranks exchange shares of other lengths "
+                   "than their peers expect, and the loss is wrong"),
+      absl::StrCat("pad every sequence to ", l.Padded(), " (a multiple of ",
+                   l.multiple, ") and mask the padding")};
 }
 
 MaybeHit SequenceDoesNotDivide(const Subject& subject) {
@@ -77,8 +76,7 @@ MaybeHit SequenceDoesNotDivide(const Subject& subject) {
 
 MaybeHit SequenceIsPadded(const Subject& subject) {
   const Length l(subject);
-  if (l.limits.length != LengthRule::kPads || !l.Misfits())
-    return std::nullopt;
+  if (l.limits.length != LengthRule::kPads || !l.Misfits()) return std::nullopt;
   return Hit{DegreeField(subject.config),
              absl::StrCat(l.tokens, " tokens are padded to ", l.Padded(),
                           ", which is sent and computed"),
@@ -94,12 +92,12 @@ MaybeHit ChunkDoesNotDivide(const Subject& subject) {
   if (subject.sequence % s.attention_chunk == 0 &&
       subject.sequence / s.ulysses % chunks == 0)
     return std::nullopt;
-  return Hit{"ds_sequence_parallel_fpdt_chunk_size",
-             absl::StrCat("chunks of ", s.attention_chunk, " do not divide ",
-                          subject.sequence, " tokens on ", s.ulysses,
-                          " ranks evenly"),
-             "take a chunk that divides the length, and a number of chunks "
-             "that divides the tokens of one rank"};
+  return Hit{
+      "ds_sequence_parallel_fpdt_chunk_size",
+      absl::StrCat("chunks of ", s.attention_chunk, " do not divide ",
+                   subject.sequence, " tokens on ", s.ulysses, " ranks evenly"),
+      "take a chunk that divides the length, and a number of chunks "
+      "that divides the tokens of one rank"};
 }
 
 MaybeHit MaxNumSeqsDoesNotDivide(const Subject& subject) {
@@ -139,11 +137,11 @@ MaybeHit FixedLengthDiffers(const Subject& subject) {
   if (variable.value_or(true) || fixed == 0 || subject.sequence == 0 ||
       fixed == subject.sequence)
     return std::nullopt;
-  return Hit{"parallelism_config_sp_seq_length",
-             absl::StrCat("is ", fixed, ", the sequences have ",
-                          subject.sequence, " tokens"),
-             absl::StrCat("set it to ", subject.sequence,
-                          ", or let lengths vary")};
+  return Hit{
+      "parallelism_config_sp_seq_length",
+      absl::StrCat("is ", fixed, ", the sequences have ", subject.sequence,
+                   " tokens"),
+      absl::StrCat("set it to ", subject.sequence, ", or let lengths vary")};
 }
 
 MaybeHit TokenBudgetTooSmall(const Subject& subject) {
@@ -152,11 +150,11 @@ MaybeHit TokenBudgetTooSmall(const Subject& subject) {
   if (budget == 0 || subject.sequence == 0 || all >= subject.sequence)
     return std::nullopt;
   const uint32_t u = subject.config.strategy.ulysses;
-  return Hit{"ppo_max_token_len_per_gpu",
-             absl::StrCat("is ", budget, " tokens on each of ", u,
-                          " ranks, ", all, " together; one sequence has ",
-                          subject.sequence),
-             absl::StrCat("use at least ", (subject.sequence + u - 1) / u)};
+  return Hit{
+      "ppo_max_token_len_per_gpu",
+      absl::StrCat("is ", budget, " tokens on each of ", u, " ranks, ", all,
+                   " together; one sequence has ", subject.sequence),
+      absl::StrCat("use at least ", (subject.sequence + u - 1) / u)};
 }
 
 MaybeHit TokenBudgetIsMultiplied(const Subject& subject) {
@@ -191,7 +189,9 @@ MaybeHit DocumentsDoNotDivide(const Subject& subject) {
                             ": its last tokens are dropped"),
                remedy};
   }
-  if (!subject.documents.empty()) return std::nullopt;
+  const uint64_t padded_to = LastKey(config, "pad_seq_to_mult");
+  const bool padded = padded_to > 0 && padded_to % multiple == 0;
+  if (!subject.documents.empty() || padded) return std::nullopt;
   return Hit{DegreeField(config),
              absl::StrCat("packed documents whose lengths are no multiple of ",
                           multiple, " lose their last tokens"),

@@ -70,15 +70,15 @@ absl::StatusOr<std::vector<Setting>> ReadJson(absl::string_view what,
                                               absl::string_view text) {
   if (absl::Status s = CheckLength(what, text); !s.ok()) return s;
   Watch watch;
-  const Json::parser_callback_t step =
-      [&](int depth, Json::parse_event_t event, Json& parsed) {
-        return watch.Step(depth, event, parsed);
-      };
+  const Json::parser_callback_t step = [&](int depth, Json::parse_event_t event,
+                                           Json& parsed) {
+    return watch.Step(depth, event, parsed);
+  };
   const Json root = Json::parse(text.begin(), text.end(), step,
                                 /*allow_exceptions=*/false);
   if (watch.too_deep()) {
-    return SettingsError(what, absl::StrCat("nests deeper than ",
-                                            kMaxSettingsDepth, " levels"));
+    return SettingsError(
+        what, absl::StrCat("nests deeper than ", kMaxSettingsDepth, " levels"));
   }
   if (root.is_discarded()) {
     return SettingsError(what, "is not valid JSON from here on",
@@ -95,8 +95,7 @@ absl::StatusOr<std::vector<Setting>> ReadJson(absl::string_view what,
 }
 
 std::string WriteJson(const std::vector<Setting>& settings) {
-  return TreeOf(settings).dump(2, ' ', false,
-                               Json::error_handler_t::replace) +
+  return TreeOf(settings).dump(2, ' ', false, Json::error_handler_t::replace) +
          "\n";
 }
 

@@ -1,3 +1,6 @@
+// The parser asserts, on some texts that are no TOML, what it then finds out
+// and reports by itself; no text may end the process.
+#define TOML_ASSERT(expr) static_assert(true)
 #include <toml++/toml.h>
 
 #include <sstream>
@@ -38,17 +41,16 @@ absl::Status Walk(absl::string_view what, const std::string& path,
                   const toml::table& table, int depth,
                   std::vector<Setting>& settings) {
   if (depth > kMaxSettingsDepth) {
-    return SettingsError(what, absl::StrCat("nests deeper than ",
-                                            kMaxSettingsDepth, " levels"));
+    return SettingsError(
+        what, absl::StrCat("nests deeper than ", kMaxSettingsDepth, " levels"));
   }
   for (const auto& [key, node] : table) {
     const std::string inner = JoinPath(path, std::string(key.str()));
     const toml::table* below = node.as_table();
     const size_t before = settings.size();
-    absl::Status s =
-        below != nullptr && !below->empty()
-            ? Walk(what, inner, *below, depth + 1, settings)
-            : Flatten(what, inner, ValueOf(node), settings);
+    absl::Status s = below != nullptr && !below->empty()
+                         ? Walk(what, inner, *below, depth + 1, settings)
+                         : Flatten(what, inner, ValueOf(node), settings);
     if (!s.ok()) return s;
     if (below == nullptr && settings.size() > before)
       settings.back().line = static_cast<int>(node.source().begin.line);
@@ -97,11 +99,10 @@ absl::StatusOr<std::vector<Setting>> ReadToml(absl::string_view what,
   const toml::parse_result root =
       toml::parse(std::string_view(text.data(), text.size()));
   if (!root) {
-    return SettingsError(
-        what,
-        absl::StrCat("is not valid TOML: ",
-                     std::string(root.error().description())),
-        static_cast<int>(root.error().source().begin.line));
+    return SettingsError(what,
+                         absl::StrCat("is not valid TOML: ",
+                                      std::string(root.error().description())),
+                         static_cast<int>(root.error().source().begin.line));
   }
   std::vector<Setting> settings;
   absl::Status s = Walk(what, "", root.table(), 0, settings);

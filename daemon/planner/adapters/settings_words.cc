@@ -91,8 +91,8 @@ bool IsOption(const Word& word) {
 // Whether a word is nothing but the shell's way to hold a list.
 bool IsShell(const Word& word) {
   const std::string& t = word.text;
-  return !word.quoted &&
-         (t == ")" || t == "(" || (t.size() > 2 && t.substr(t.size() - 2) == "=("));
+  return !word.quoted && (t == ")" || t == "(" ||
+                          (t.size() > 2 && t.substr(t.size() - 2) == "=("));
 }
 
 Json ScalarOf(const Word& word) {
@@ -152,8 +152,8 @@ void TakeOption(const std::vector<Word>& words, size_t& i, Collector& out) {
       2, equals == std::string::npos ? std::string::npos : equals - 2));
   std::vector<Word> values;
   if (equals != std::string::npos) {
-    values.push_back({option.text.substr(equals + 1), option.line,
-                      option.quoted});
+    values.push_back(
+        {option.text.substr(equals + 1), option.line, option.quoted});
   } else {
     while (i + 1 < words.size() && !IsOption(words[i + 1]) &&
            OverrideName(words[i + 1].text).empty()) {
@@ -179,9 +179,8 @@ std::vector<Word> Unfold(std::vector<Word> words) {
     const bool several =
         word.quoted && option != std::string::npos &&
         word.text.find_first_of(" \t\n", option) != std::string::npos &&
-        (option == 0 ||
-         std::string(" \t\n=").find(word.text[option - 1]) !=
-             std::string::npos);
+        (option == 0 || std::string(" \t\n=").find(word.text[option - 1]) !=
+                            std::string::npos);
     if (!several) {
       all.push_back(std::move(word));
       continue;
@@ -249,8 +248,7 @@ absl::StatusOr<std::vector<Setting>> ReadWords(absl::string_view what,
   return out.Take();
 }
 
-std::string WriteOptions(const std::vector<Setting>& settings,
-                         char separator) {
+std::string WriteOptions(const std::vector<Setting>& settings, char separator) {
   std::vector<std::string> lines;
   for (const Setting& setting : settings) {
     const Json value = ParseValue(setting.value);
@@ -271,9 +269,9 @@ std::string WriteOverrides(const std::vector<Setting>& settings) {
   std::vector<std::string> lines;
   for (const Setting& setting : settings) {
     const Json value = ParseValue(setting.value);
-    lines.push_back(Quote(absl::StrJoin(SplitPath(setting.path), ".") + "=" +
-                          (value.is_string() ? value.get<std::string>()
-                                             : Dump(value))));
+    lines.push_back(
+        Quote(absl::StrJoin(SplitPath(setting.path), ".") + "=" +
+              (value.is_string() ? value.get<std::string>() : Dump(value))));
   }
   return absl::StrJoin(lines, " \\\n") + "\n";
 }

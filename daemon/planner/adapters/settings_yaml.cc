@@ -55,10 +55,10 @@ class Reader {
  private:
   absl::Status Bound(const YAML::Node& node, int depth) {
     if (depth > kMaxSettingsDepth) {
-      return SettingsError(what_,
-                           absl::StrCat("nests deeper than ",
-                                        kMaxSettingsDepth, " levels"),
-                           node.Mark().line + 1);
+      return SettingsError(
+          what_,
+          absl::StrCat("nests deeper than ", kMaxSettingsDepth, " levels"),
+          node.Mark().line + 1);
     }
     // Counts what aliases repeat, too.
     if (++nodes_ > 4 * kMaxSettings)
@@ -160,8 +160,8 @@ absl::StatusOr<std::vector<Setting>> ReadYaml(absl::string_view what,
                                               absl::string_view text) {
   if (absl::Status s = CheckLength(what, text); !s.ok()) return s;
   if (TooDeep(text)) {
-    return SettingsError(what, absl::StrCat("nests deeper than ",
-                                            kMaxSettingsDepth, " levels"));
+    return SettingsError(
+        what, absl::StrCat("nests deeper than ", kMaxSettingsDepth, " levels"));
   }
   // yaml-cpp reports by exceptions; none leaves this function.
   try {

@@ -111,10 +111,9 @@ Wording WriteSwift(const JobConfig& config) {
     if (setting.path != "NPROC_PER_NODE" && setting.path != "NNODES")
       options.push_back(std::move(setting));
   }
-  wording.config =
-      absl::StrCat("NPROC_PER_NODE=",
-                   uint64_t{s.data_parallel} * s.ulysses * s.ring, " \\\n",
-                   WriteOptions(options, '_'));
+  wording.config = absl::StrCat(
+      "NPROC_PER_NODE=", uint64_t{s.data_parallel} * s.ulysses * s.ring,
+      " \\\n", WriteOptions(options, '_'));
   return wording;
 }
 

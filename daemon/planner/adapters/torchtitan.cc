@@ -13,7 +13,8 @@ constexpr char kGroup[] = "parallelism.";
 void ReadSharding(Fields& fields, JobConfig& config) {
   const std::string group = kGroup;
   Strategy& s = config.strategy;
-  const auto replicate = fields.Degree(group + "data_parallel_replicate_degree");
+  const auto replicate =
+      fields.Degree(group + "data_parallel_replicate_degree");
   // Absent or -1: the rest of the ranks.
   const auto shard = fields.DegreeOrRest(group + "data_parallel_shard_degree");
   if (shard) {
@@ -29,9 +30,9 @@ void ReadSharding(Fields& fields, JobConfig& config) {
   const auto reshard = fields.Word(group + "fsdp_reshard_after_forward",
                                    {"default", "always", "never"});
   const bool sharded = !shard || *shard > 1 || s.ring > 1 || s.ulysses > 1;
-  const bool keeps = reshard == "never" ||
-                     (reshard.value_or("default") == "default" &&
-                      s.pipeline > 1);
+  const bool keeps =
+      reshard == "never" ||
+      (reshard.value_or("default") == "default" && s.pipeline > 1);
   s.zero_stage = !sharded ? 0 : keeps ? 2 : 3;
 }
 
@@ -72,9 +73,9 @@ ConfigOr ReadTorchtitan(absl::string_view text, const ReadOptions& options) {
   Strategy& s = config.strategy;
   ReadDegrees(fields, config);
   ReadSharding(fields, config);
-  const auto recompute = fields.Word("activation_checkpoint.mode",
-                                     {"none", "selective", "full",
-                                      "memory_budget"});
+  const auto recompute =
+      fields.Word("activation_checkpoint.mode",
+                  {"none", "selective", "full", "memory_budget"});
   if (recompute == "full") s.recompute = Recompute::kFull;
   if (recompute == "selective") s.recompute = Recompute::kSelective;
   if (fields.Flag("training.enable_cpu_offload").value_or(false)) {

@@ -70,10 +70,10 @@ ConfigOr ReadVerl(absl::string_view text, const ReadOptions& options) {
       fields.Degree(fields.Has(kDegree) ? kDegree : names.engine + kDegree)
           .value_or(1);
   ReadSharding(names, fields, s);
-  s.recompute = fields.Flag(names.model + "enable_gradient_checkpointing")
-                        .value_or(true)
-                    ? Recompute::kFull
-                    : Recompute::kNone;
+  s.recompute =
+      fields.Flag(names.model + "enable_gradient_checkpointing").value_or(true)
+          ? Recompute::kFull
+          : Recompute::kNone;
   s.offload_checkpoints =
       fields.Flag(names.model + "enable_activation_offload").value_or(false);
   if (const auto n = fields.Count(names.micro_batch, 1, kMaxBatch))
