@@ -44,7 +44,7 @@ void Comm::StartWatch(int64_t now_ns) {
 bool Comm::Watch(int64_t now_ns) {
   CheckLanes(now_ns);
   if (!connection()->status().ok()) return false;
-  if (connection()->pending() > 0)
+  if (connection()->busy())
     busy_ns_ = now_ns;
   else
     alive_ns_ = now_ns;
@@ -96,7 +96,7 @@ void Comm::CheckLane(int index, int64_t now_ns) {
   if (!heard && !Sample(index, &sample)) sample = rails::PathSample();
   watched.health.OnSample(sample, now_ns);
   watched.outstanding = heard || sample.outstanding || sample.held;
-  if (connection()->pending() > 0 && watched.health.WantsPing(now_ns))
+  if (connection()->busy() && watched.health.WantsPing(now_ns))
     Ping(index);
 }
 

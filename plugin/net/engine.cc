@@ -54,6 +54,7 @@ Engine::Engine(Config config, std::unique_ptr<LaneBackend> ucx)
 
 Engine::~Engine() {
   attempts_.clear();
+  leaving_.clear();
   acceptor_.reset();
 }
 
@@ -237,11 +238,18 @@ void Engine::Progress() {
   if (shm_events > 0) Kick();
   const int64_t now_ns = config_.clock->NowNs();
   if (now_ns - last_idle_ns_ < kIdleNs) return;
+  last_poll_ns_ = now_ns;
   int events = shm_events + poller_->Poll();
   if (ucx_ != nullptr) events += ucx_->Progress();
   broker_.Serve(now_ns);
+  const bool tick = now_ns - last_tick_ns_ >= kTickNs;
+  if (tick) {
+    to_flush_.insert(to_flush_.end(), to_flush_later_.begin(),
+                     to_flush_later_.end());
+    to_flush_later_.clear();
+  }
   Kick();
-  if (now_ns - last_tick_ns_ >= kTickNs) Tick(now_ns);
+  if (tick) Tick(now_ns);
   last_idle_ns_ = events == 0 ? now_ns : 0;
 }
 
@@ -265,70 +273,13 @@ void Engine::DropFailed() {
   }
 }
 
-void Engine::Tick(int64_t now_ns) {
-  last_tick_ns_ = now_ns;
-  acceptor_->Expire();
-  ShareRails(now_ns);
-  if (now_ns - last_expiry_ns_ >= kNsPerSecond) ExpireAttempts(now_ns);
-  for (auto comm = dialing_.begin(); comm != dialing_.end();)
-    comm = (*comm)->Step() ? dialing_.erase(comm) : std::next(comm);
-  for (auto guard = expiring_.begin(); guard != expiring_.end();) {
-    const bool due = now_ns >= guard->second;
-    if (due) guard->first->Expire();
-    guard = due ? expiring_.erase(guard) : std::next(guard);
-  }
-  if (now_ns - last_watch_ns_ >= kWatchNs) WatchComms(now_ns);
-}
-
-void Engine::MakeLedger() {
-  if (config_.page == nullptr) return;
-  std::vector<nodepage::RailKey> keys;
-  for (const Rail& rail : config_.rails)
-    keys.push_back(nodepage::RailKeyOf(rail.name));
-  rail_uses_.resize(keys.size());
-  ledger_ = std::make_unique<nodepage::CreditLedger>(
-      config_.page, std::move(keys), config_.clock->NowNs());
-}
-
-void Engine::ShareRails(int64_t now_ns) {
-  if (ledger_ == nullptr) return;
-  for (size_t i = 0; i < rail_uses_.size(); ++i) {
-    const rails::CreditBroker::Load load = broker_.load(i);
-    nodepage::RailUse& use = rail_uses_[i];
-    use.active = load.active || load.arrived != use.arrived;
-    use.arrived = load.arrived;
-    use.window = broker_.window_alone(i);
-    use.outstanding = broker_.outstanding(i);
-  }
-  const auto& shares = ledger_->Exchange(now_ns, &rail_uses_);
-  for (size_t i = 0; i < shares.size(); ++i)
-    broker_.SetShare(i, {shares[i].engines, shares[i].bytes_per_second});
-}
-
-void Engine::WatchComms(int64_t now_ns) {
-  last_watch_ns_ = now_ns;
-  size_t kept = 0;
-  for (size_t i = 0; i < watched_.size(); ++i) {
-    Comm* const comm = watched_[i];
-    const bool keep = comm->Watch(now_ns);
-    comm->connection()->set_watched(keep);
-    if (keep) watched_[kept++] = comm;
-  }
-  watched_.resize(kept);
-  Kick();  // pings, and what lost lanes are taken over by
-}
-
-void Engine::ExpireAttempts(int64_t now_ns) {
-  last_expiry_ns_ = now_ns;
-  const int64_t timeout_ns = config_.options.peer_timeout_s * kNsPerSecond;
-  for (auto attempt = attempts_.begin(); attempt != attempts_.end();) {
-    const bool due = now_ns - attempt->second.asked_ns >= timeout_ns;
-    attempt = due ? attempts_.erase(attempt) : std::next(attempt);
-  }
-}
-
 void Engine::OnWantsFlush(Connection* connection) {
   to_flush_.push_back(connection);
+}
+
+void Engine::OnWantsFlushLater(Connection* connection) {
+  to_flush_later_.push_back(connection);
+  WantCare();
 }
 
 void Engine::OnFailed(Connection* connection) { failed_.push_back(connection); }
@@ -339,6 +290,7 @@ void Engine::OnBusy(Connection* connection) {
   connection->set_watched(true);
   comm->second->StartWatch(config_.clock->NowNs());
   watched_.push_back(comm->second);
+  WantCare();
 }
 
 void Engine::OnLaneLost(Connection* connection, int rail, const Status& why) {
@@ -366,6 +318,9 @@ void Engine::Forget(Connection* connection) {
                  to_reap_.end());
   to_flush_.erase(std::remove(to_flush_.begin(), to_flush_.end(), connection),
                   to_flush_.end());
+  to_flush_later_.erase(
+      std::remove(to_flush_later_.begin(), to_flush_later_.end(), connection),
+      to_flush_later_.end());
   failed_.erase(std::remove(failed_.begin(), failed_.end(), connection),
                 failed_.end());
 }

@@ -1,8 +1,9 @@
 // One communicator's network: its sockets, lanes and connections, and one lock.
 //
 // NCCL calls a context from up to four threads; every call takes the engine's
-// lock, does a bounded amount of work and returns. There are no threads of our
-// own: listening, connecting and moving data all go on inside NCCL's calls.
+// lock, does a bounded amount of work and returns. Listening, connecting and
+// moving data all go on inside NCCL's calls; only what is left to do when NCCL
+// calls no more goes on in the caretaker's thread.
 //
 // Life cycle: the runtime makes one per init; every communicator object keeps
 // it alive, so finalize and the closes may come in any order.
@@ -22,6 +23,7 @@
 #include "plugin/core/log.h"
 #include "plugin/core/options.h"
 #include "plugin/core/status.h"
+#include "plugin/net/caretaker.h"
 #include "plugin/net/comms.h"
 #include "plugin/net/devices.h"
 #include "plugin/net/rail_events.h"
@@ -38,7 +40,10 @@
 
 namespace ithaca::net {
 
-class Engine final : public ConnectionOwner, public HelloSink {
+class Engine final : public ConnectionOwner,
+                     public HelloSink,
+                     public Caretaker::Charge,
+                     public std::enable_shared_from_this<Engine> {
  public:
   struct Config {
     Options options;
@@ -50,6 +55,8 @@ class Engine final : public ConnectionOwner, public HelloSink {
     LogSink* log = nullptr;
     // Null: every engine grants as if it were alone on its rails.
     std::shared_ptr<nodepage::NodePage> page;
+    // Null: what nobody polls stands still. Outlives the engine.
+    Caretaker* caretaker = nullptr;
   };
 
   // `ucx` is null when lanes are plain sockets alone.
@@ -73,6 +80,10 @@ class Engine final : public ConnectionOwner, public HelloSink {
 
   // The next connection made to `listener`, or null: call again.
   StatusOr<std::unique_ptr<RecvComm>> Accept(ListenComm* listener);
+
+  // NCCL needs the connection no more. It goes at once, or when the messages
+  // have arrived that it has still to see to.
+  void Close(std::unique_ptr<SendComm> comm);
 
   // Moves what can be moved: reads, writes, grants, acknowledges.
   void Progress();
@@ -102,8 +113,12 @@ class Engine final : public ConnectionOwner, public HelloSink {
     return rail_events_.counters(rail);
   }
 
+  // Takes the lock, and polls if nobody has for long.
+  Next LookAfter() override;
+
   // ConnectionOwner.
   void OnWantsFlush(Connection* connection) override;
+  void OnWantsFlushLater(Connection* connection) override;
   void OnFailed(Connection* connection) override;
   void OnBusy(Connection* connection) override;
   void OnLaneLost(Connection* connection, int rail, const Status& why) override;
@@ -146,6 +161,9 @@ class Engine final : public ConnectionOwner, public HelloSink {
   // Ends the attempts that nobody has asked for within the peer time-out.
   void ExpireAttempts(int64_t now_ns);
   void WatchComms(int64_t now_ns);
+  void EndLeaving(int64_t now_ns);
+  // Asks the caretaker to look, unless it does.
+  void WantCare();
   void DropFailed();
   uint64_t Random();
 
@@ -169,7 +187,14 @@ class Engine final : public ConnectionOwner, public HelloSink {
   std::map<LaneGuard*, int64_t> expiring_;              // when
   std::set<SendComm*> dialing_;  // those with lanes still to come
   std::vector<Comm*> watched_;   // those with work, or lanes to restore
+  // Closed, with messages that are not acknowledged; and until when.
+  struct Leaving {
+    std::unique_ptr<SendComm> comm;
+    int64_t deadline_ns;
+  };
+  std::vector<Leaving> leaving_;
   std::vector<Connection*> to_flush_;
+  std::vector<Connection*> to_flush_later_;
   std::vector<Connection*> to_reap_;
   std::vector<Connection*> failed_;
   uint64_t next_id_ = 1;
@@ -177,6 +202,8 @@ class Engine final : public ConnectionOwner, public HelloSink {
   int64_t last_expiry_ns_ = 0;
   int64_t last_watch_ns_ = 0;
   int64_t last_idle_ns_ = 0;
+  int64_t last_poll_ns_ = 0;
+  bool cared_for_ = false;
 };
 
 }  // namespace ithaca::net

@@ -184,7 +184,7 @@ Result Close(void* comm) {
   {
     const Lock lock(object->engine->mutex());
     object->listen.reset();
-    object->send.reset();
+    if (object->send != nullptr) object->engine->Close(std::move(object->send));
     object->recv.reset();
   }
   delete object;

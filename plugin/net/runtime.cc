@@ -99,7 +99,8 @@ StatusOr<std::shared_ptr<Engine>> Runtime::NewEngine(uint64_t comm_id,
   StatusOr<std::unique_ptr<LaneBackend>> ucx = MakeUcx();
   if (!ucx.ok()) return ucx.status();
   return Engine::Create(
-      {options_, rails_, comm_id, host_, &MonotonicClock(), &log_, page_},
+      {options_, rails_, comm_id, host_, &MonotonicClock(), &log_, page_,
+       &caretaker_},
       std::move(ucx).value());
 }
 

@@ -16,6 +16,7 @@
 #include "plugin/core/log.h"
 #include "plugin/core/options.h"
 #include "plugin/core/status.h"
+#include "plugin/net/caretaker.h"
 #include "plugin/net/devices.h"
 #include "plugin/net/engine.h"
 #include "plugin/nodepage/page.h"
@@ -61,6 +62,7 @@ class Runtime {
   StatusOr<std::unique_ptr<LaneBackend>> MakeUcx();
 
   NcclLogSink log_;
+  Caretaker caretaker_;
   std::mutex mutex_;
   std::atomic<bool> ready_{false};
   std::atomic<bool> forked_{false};

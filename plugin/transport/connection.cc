@@ -162,6 +162,12 @@ Lane* Connection::LeastQueued() {
   return best;
 }
 
+bool Connection::AnyQueued() const {
+  for (const LaneSlot& slot : lanes_)
+    if (slot.lane != nullptr && slot.lane->queued_bytes() > 0) return true;
+  return false;
+}
+
 int Connection::IndexOf(const Lane* lane) const {
   for (int i = 0; i < kMaxLanes; ++i)
     if (lane != nullptr && lanes_[i].lane.get() == lane) return i;

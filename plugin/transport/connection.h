@@ -43,6 +43,11 @@ class ConnectionOwner {
   virtual ~ConnectionOwner() = default;
   // Flush() has something to send: call it soon, once.
   virtual void OnWantsFlush(Connection* connection) = 0;
+  // Flush() has something that may wait for a millisecond or so, to travel with
+  // more: call it then, once.
+  virtual void OnWantsFlushLater(Connection* connection) {
+    OnWantsFlush(connection);
+  }
   // The connection failed: call DropLanes() soon, so that the peer learns it.
   virtual void OnFailed(Connection* connection) = 0;
   // The connection has something to do, and is not watched(): see to it that
@@ -107,6 +112,11 @@ class Connection : public LaneSink {
   int lanes_up() const;
   // How many requests are accepted and not complete.
   virtual int pending() const = 0;
+  // How many messages were sent of which the peer has not said that it has
+  // them, though their requests are complete.
+  virtual int unacknowledged() const { return 0; }
+  // Whether there is anything for which the lanes have to work.
+  bool busy() const { return pending() > 0 || unacknowledged() > 0; }
   // Lane `index`, or null when it is not up; and by which dial it last came up.
   Lane* lane(int index) const {
     return lanes_[index].up ? lanes_[index].lane.get() : nullptr;
@@ -143,12 +153,15 @@ class Connection : public LaneSink {
   // The error of a connection that failed, to hand to who needs it alive.
   Status Refuse();
   void WantFlush() { owner_->OnWantsFlush(this); }
+  void WantFlushLater() { owner_->OnWantsFlushLater(this); }
   // To be called with each request that is accepted.
   void Busy() {
     if (!watched_) owner_->OnBusy(this);
   }
   // The up lane with the least queued, or null.
   Lane* LeastQueued();
+  // Whether anything waits in a lane.
+  bool AnyQueued() const;
   const LaneSlot& slot(int index) const { return lanes_[index]; }
   int IndexOf(const Lane* lane) const;
   // Makes every lane (but `except`) forget the memory of message `seq`; lanes

@@ -31,7 +31,7 @@
 // (Lane::retransmits): the receiver grants less where they are lost.
 // Sent at is the sender's clock, ns: whose it is does not matter (rails/path.h).
 // An ack carries the numbers of at most kAcksPerFrame complete messages, the
-// count in place of the lane.
+// count in place of the lane. It may come late for those that were eager.
 //
 // Either end also speaks of the lanes themselves, without payload:
 //
@@ -51,14 +51,15 @@
 
 namespace ithaca {
 
-inline constexpr uint16_t kWireVersion = 3;
+inline constexpr uint16_t kWireVersion = 4;
 inline constexpr uint16_t kFrameMagic = 0x7449;
 inline constexpr size_t kFrameBytes = 32;
 
 // How many messages of one connection may be unacknowledged at a time: NCCL
-// keeps 32 in flight for each of the 8 ranks that may share a connection.
-// Divides 2^32, so that slots go on when message numbers wrap.
-inline constexpr uint32_t kMessageWindow = 256;
+// keeps 32 in flight for each of the 8 ranks that may share a connection, and
+// as many more may have been taken whose acknowledgement is late. Divides 2^32,
+// so that slots go on when message numbers wrap.
+inline constexpr uint32_t kMessageWindow = 512;
 inline constexpr int kAcksPerFrame = 6;
 
 // Bounds on what a peer may ask a lane to read in one go.

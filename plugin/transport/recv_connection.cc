@@ -257,6 +257,7 @@ void RecvConnection::GrantFragment(Message* message, int lane, uint64_t bytes,
   grant.offset = fragment.offset;
   grant.size = fragment.bytes;
   slot(via).lane->Send(grant, nullptr);
+  if (!to_ack_.empty()) FlushSoon();  // with one system call
 }
 
 // --- Completion.
@@ -270,7 +271,10 @@ void RecvConnection::CompleteEager(Message* message, const Lane* lane) {
 void RecvConnection::Complete(Message* message, const Lane* lane) {
   if (message->lost_lane) ForgetOnLanes(message->seq, lane);
   posted_.Fill(message->buffer, message->size);
-  AckSoon(message->seq);
+  if (message->eager)
+    AckLater(message->seq, message->size);
+  else
+    AckSoon(message->seq);
   message->state = Message::State::kUnknown;
   message->seq += kMessageWindow;
   message->eager_arrived = false;
@@ -281,11 +285,24 @@ void RecvConnection::Complete(Message* message, const Lane* lane) {
 }
 
 void RecvConnection::AckSoon(uint32_t seq) {
-  if (to_ack_.empty()) WantFlush();
+  to_ack_.push_back(seq);
+  FlushSoon();
+}
+
+void RecvConnection::FlushSoon() {
+  if (!std::exchange(flushing_soon_, true)) WantFlush();
+}
+
+void RecvConnection::AckLater(uint32_t seq, uint64_t bytes) {
+  late_bytes_ += bytes;
+  if (late_bytes_ >= kMostLateBytes || to_ack_.size() + 1 >= kMostLate)
+    return AckSoon(seq);
+  if (to_ack_.empty()) WantFlushLater();
   to_ack_.push_back(seq);
 }
 
 void RecvConnection::Flush() {
+  flushing_soon_ = false;
   Lane* const best = LeastQueued();
   if (best == nullptr) return;
   // Who has received all it wanted may not come back for long to notice that a
@@ -300,13 +317,14 @@ void RecvConnection::Flush() {
     }
   }
   to_ack_.clear();
+  late_bytes_ = 0;
 }
 
 // --- Lanes and the end.
 
 void RecvConnection::OnLaneUp(int index) {
   picker_.SetUp(index, slot(index).rail, peers_[index]);
-  if (!to_ack_.empty()) WantFlush();
+  if (!to_ack_.empty()) FlushSoon();
   Grant();
 }
 

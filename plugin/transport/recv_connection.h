@@ -104,6 +104,10 @@ class RecvConnection final : public Connection, public rails::CreditWaiter {
   // `lane` delivered the last of it; null when none did just now.
   void Complete(Message* message, const Lane* lane);
   void AckSoon(uint32_t seq);
+  void FlushSoon();
+  // The sender does not wait for it: with more of its kind, or with whatever
+  // else there is to say, or in a while.
+  void AckLater(uint32_t seq, uint64_t bytes);
 
   const Clock* const clock_;
   rails::LanePicker picker_;
@@ -118,6 +122,12 @@ class RecvConnection final : public Connection, public rails::CreditWaiter {
   bool in_grant_ = false;
   uint64_t ungranted_ = 0;        // bytes of granting_
   std::vector<uint32_t> to_ack_;  // message numbers
+  uint64_t late_bytes_ = 0;       // of those that may come late
+  // Of what may be unacknowledged and unasked (send_connection.h) a part, so
+  // that a steady stream is not held up.
+  static constexpr size_t kMostLate = 32;
+  static constexpr uint64_t kMostLateBytes = 12 << 10;
+  bool flushing_soon_ = false;
 };
 
 }  // namespace ithaca

@@ -1,6 +1,7 @@
 #include "plugin/transport/send_connection.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 namespace ithaca {
@@ -27,8 +28,9 @@ SendConnection::Message* SendConnection::FreeSlot() {
 }
 
 void SendConnection::Recycle(Request* request) {
-  request->state = Request::State::kFree;
-  free_.push_back(static_cast<Message*>(request)->seq % kMessageWindow);
+  Message* const message = static_cast<Message*>(request);
+  message->state = Request::State::kFree;
+  if (message->acked) free_.push_back(message->seq % kMessageWindow);
 }
 
 StatusOr<Request*> SendConnection::Send(const void* data, size_t bytes,
@@ -50,9 +52,24 @@ StatusOr<Request*> SendConnection::Send(const void* data, size_t bytes,
   if (message->eager) unasked_bytes_ += bytes;
   message->lost_lane = false;
   ++pending_;
+  // Without a lane the caller had better wait and see.
+  message->kept = message->eager && lanes_up() > 0;
+  if (message->kept) Keep(message);
   Busy();
   Announce(message);
   return static_cast<Request*>(message);
+}
+
+void SendConnection::Keep(Message* message) {
+  const size_t bytes = message->bytes[0];
+  if (bytes > 0) {
+    message->copy.reset(new char[bytes]);
+    memcpy(message->copy.get(), message->data, bytes);
+  }
+  message->data = message->copy.get();
+  message->state = Request::State::kDone;
+  --pending_;
+  ++kept_;
 }
 
 void SendConnection::Announce(Message* message) {
@@ -151,10 +168,19 @@ Status SendConnection::OnAck(const Frame& frame) {
 
 void SendConnection::Complete(Message* message) {
   message->acked = true;
-  message->state = Request::State::kDone;
-  --pending_;
   if (message->eager) unasked_bytes_ -= message->bytes[0];
-  if (message->lost_lane) ForgetOnLanes(message->seq, nullptr);
+  // A kept one may be acknowledged before it has left if the peer lies.
+  if (message->lost_lane || (message->kept && AnyQueued()))
+    ForgetOnLanes(message->seq, nullptr);
+  if (message->kept) {
+    message->copy.reset();
+    --kept_;
+    if (message->state == Request::State::kFree)
+      free_.push_back(message->seq % kMessageWindow);
+  } else {
+    message->state = Request::State::kDone;
+    --pending_;
+  }
 }
 
 void SendConnection::OnLaneUp(int) {
@@ -179,7 +205,8 @@ void SendConnection::OnMemoryGone(const void* begin, const void* end) {
   for (const Message& message : slots_) {
     const char* const data = static_cast<const char*>(message.data);
     const uint64_t bytes = message.bytes[0];
-    if (message.acked || bytes == 0 || data >= end || data + bytes <= begin)
+    if (message.acked || message.kept || bytes == 0 || data >= end ||
+        data + bytes <= begin)
       continue;
     return Fail(
         Errorf(Code::kInvalidArgument,

@@ -1,0 +1,64 @@
+// Drives what owes the network something while nobody polls it.
+//
+// Small sends complete before their messages have arrived. NCCL may then leave
+// the plugin alone for as long as it likes, or close it; but the messages have
+// to be sent again if their lane dies, and acknowledged where they arrived. So
+// one thread looks after those engines now and then. It does nothing for one
+// that is polled, and sleeps while none owes anything.
+//
+// Used by the runtime (one per process) and the engines. Thread-safe; Care()
+// may be called with the lock of a charge held.
+#ifndef ITHACA_PLUGIN_NET_CARETAKER_H_
+#define ITHACA_PLUGIN_NET_CARETAKER_H_
+
+#include <condition_variable>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+namespace ithaca::net {
+
+class Caretaker {
+ public:
+  class Charge {
+   public:
+    virtual ~Charge() = default;
+    // Called from the caretaker's thread, with no lock of its own held.
+    // Returns what is to become of the charge.
+    enum class Next {
+      kForget,  // until the next Care()
+      kLookAgain,
+      kHold,  // look again, and keep it alive meanwhile
+    };
+    virtual Next LookAfter() = 0;
+  };
+
+  Caretaker() = default;
+  // Waits for its thread.
+  ~Caretaker();
+
+  // Looks after `charge` from now on, every kRoundMs, while it exists and until
+  // it says kForget. Not to be called again before that.
+  void Care(const std::shared_ptr<Charge>& charge);
+
+  static constexpr int kRoundMs = 20;
+
+ private:
+  struct Entry {
+    std::weak_ptr<Charge> charge;
+    std::shared_ptr<Charge> hold;
+  };
+  void Run();
+  void Round();
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::list<Entry> entries_;  // only the thread takes any out
+  bool stop_ = false;
+  std::thread thread_;  // from the first Care() on
+};
+
+}  // namespace ithaca::net
+
+#endif  // ITHACA_PLUGIN_NET_CARETAKER_H_
