@@ -4,8 +4,8 @@
 #include <signal.h>
 
 #include <chrono>
+#include <iterator>
 #include <system_error>
-#include <utility>
 
 namespace ithaca::net {
 
@@ -20,7 +20,7 @@ Caretaker::~Caretaker() {
 
 void Caretaker::Care(const std::shared_ptr<Charge>& charge) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  entries_.push_back({charge, nullptr});
+  charges_.push_back(charge);
   wake_.notify_one();
   if (thread_.joinable()) return;
   // Signals are for the threads of the application.
@@ -40,7 +40,7 @@ void Caretaker::Run() {
   for (;;) {
     {
       std::unique_lock<std::mutex> lock(mutex_);
-      wake_.wait(lock, [this] { return stop_ || !entries_.empty(); });
+      wake_.wait(lock, [this] { return stop_ || !charges_.empty(); });
       if (stop_) return;
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(kRoundMs));
@@ -50,18 +50,13 @@ void Caretaker::Run() {
 
 void Caretaker::Round() {
   std::unique_lock<std::mutex> lock(mutex_);
-  for (auto entry = entries_.begin(); entry != entries_.end();) {
-    std::shared_ptr<Charge> charge = entry->charge.lock();
+  for (auto entry = charges_.begin(); entry != charges_.end();) {
+    std::shared_ptr<Charge> charge = entry->lock();
     lock.unlock();
-    const Charge::Next next =
-        charge != nullptr ? charge->LookAfter() : Charge::Next::kForget;
-    std::shared_ptr<Charge> held = std::exchange(
-        entry->hold, next == Charge::Next::kHold ? charge : nullptr);
-    charge.reset();
-    held.reset();  // which may be its end: with no lock held
+    const bool again = charge != nullptr && charge->LookAfter();
+    charge.reset();  // which may be its end: with no lock held
     lock.lock();
-    entry = next == Charge::Next::kForget ? entries_.erase(entry)
-                                          : std::next(entry);
+    entry = again ? std::next(entry) : charges_.erase(entry);
   }
 }
 

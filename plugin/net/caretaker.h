@@ -24,14 +24,9 @@ class Caretaker {
   class Charge {
    public:
     virtual ~Charge() = default;
-    // Called from the caretaker's thread, with no lock of its own held.
-    // Returns what is to become of the charge.
-    enum class Next {
-      kForget,  // until the next Care()
-      kLookAgain,
-      kHold,  // look again, and keep it alive meanwhile
-    };
-    virtual Next LookAfter() = 0;
+    // Called from the caretaker's thread, with no lock of its own held, and
+    // with a reference to the charge. False: not again until the next Care().
+    virtual bool LookAfter() = 0;
   };
 
   Caretaker() = default;
@@ -39,22 +34,18 @@ class Caretaker {
   ~Caretaker();
 
   // Looks after `charge` from now on, every kRoundMs, while it exists and until
-  // it says kForget. Not to be called again before that.
+  // it says so. Not to be called again before it says no.
   void Care(const std::shared_ptr<Charge>& charge);
 
   static constexpr int kRoundMs = 20;
 
  private:
-  struct Entry {
-    std::weak_ptr<Charge> charge;
-    std::shared_ptr<Charge> hold;
-  };
   void Run();
   void Round();
 
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::list<Entry> entries_;  // only the thread takes any out
+  std::list<std::weak_ptr<Charge>> charges_;  // the thread alone removes any
   bool stop_ = false;
   std::thread thread_;  // from the first Care() on
 };

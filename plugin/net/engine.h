@@ -84,6 +84,8 @@ class Engine final : public ConnectionOwner,
   // NCCL needs the connection no more. It goes at once, or when the messages
   // have arrived that it has still to see to.
   void Close(std::unique_ptr<SendComm> comm);
+  // How many have not gone yet.
+  size_t leaving() const { return leaving_.size(); }
 
   // Moves what can be moved: reads, writes, grants, acknowledges.
   void Progress();
@@ -114,7 +116,7 @@ class Engine final : public ConnectionOwner,
   }
 
   // Takes the lock, and polls if nobody has for long.
-  Next LookAfter() override;
+  bool LookAfter() override;
 
   // ConnectionOwner.
   void OnWantsFlush(Connection* connection) override;
@@ -193,6 +195,7 @@ class Engine final : public ConnectionOwner,
     int64_t deadline_ns;
   };
   std::vector<Leaving> leaving_;
+  std::shared_ptr<Engine> self_;  // meanwhile, when there is a caretaker
   std::vector<Connection*> to_flush_;
   std::vector<Connection*> to_flush_later_;
   std::vector<Connection*> to_reap_;

@@ -83,6 +83,7 @@ void Engine::Close(std::unique_ptr<SendComm> comm) {
       {std::move(comm),
        config_.clock->NowNs() + config_.options.peer_timeout_s * kNsPerSecond});
   WantCare();
+  if (cared_for_) self_ = shared_from_this();
 }
 
 void Engine::EndLeaving(int64_t now_ns) {
@@ -100,7 +101,7 @@ void Engine::WantCare() {
   config_.caretaker->Care(shared_from_this());
 }
 
-Engine::Next Engine::LookAfter() {
+bool Engine::LookAfter() {
   const std::lock_guard<std::mutex> lock(mutex_);
   const bool owes = !leaving_.empty() || !to_flush_later_.empty() ||
                     std::any_of(watched_.begin(), watched_.end(), [](Comm* c) {
@@ -108,9 +109,8 @@ Engine::Next Engine::LookAfter() {
                     });
   const int64_t unseen_ns = config_.clock->NowNs() - last_poll_ns_;
   if (owes && unseen_ns >= Caretaker::kRoundMs * kNsPerMs) Progress();
-  if (!leaving_.empty()) return Next::kHold;
-  cared_for_ = owes || !watched_.empty();
-  return cared_for_ ? Next::kLookAgain : Next::kForget;
+  if (leaving_.empty()) self_.reset();  // the caretaker has another
+  return cared_for_ = owes || !watched_.empty();
 }
 
 }  // namespace ithaca::net

@@ -30,12 +30,12 @@ Options SmallFragments() {
 
 Side::Side(std::vector<Rail> rails, const Clock* clock, Options options,
            std::unique_ptr<LaneBackend> backend, uint64_t host,
-           std::shared_ptr<nodepage::NodePage> page) {
+           std::shared_ptr<nodepage::NodePage> page, Caretaker* caretaker) {
   device.name = "test";
   for (size_t i = 0; i < rails.size(); ++i) device.rails.push_back(i);
-  auto made = Engine::Create(
-      {options, std::move(rails), 1, host, clock, &log, std::move(page)},
-      std::move(backend));
+  auto made = Engine::Create({options, std::move(rails), 1, host, clock, &log,
+                              std::move(page), caretaker},
+                             std::move(backend));
   if (!made.ok()) abort();
   engine = *made;
 }

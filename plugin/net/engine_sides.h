@@ -39,7 +39,8 @@ struct Side {
                 Options options = SmallFragments(),
                 std::unique_ptr<LaneBackend> backend = nullptr,
                 uint64_t host = 0,
-                std::shared_ptr<nodepage::NodePage> page = nullptr);
+                std::shared_ptr<nodepage::NodePage> page = nullptr,
+                Caretaker* caretaker = nullptr);
   CapturingLog log;
   Device device;
   std::shared_ptr<Engine> engine;

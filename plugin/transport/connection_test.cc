@@ -146,7 +146,8 @@ void RunTraffic(int lanes, int deaths, int count, uint64_t window,
   Pair pair(lanes, &random, window);
   std::vector<std::pair<int, std::vector<char>>> sent;
   std::map<int, std::deque<size_t>> expected;  // by tag: indices into sent
-  std::vector<std::pair<Request*, size_t>> sends;
+  // What is sent is freed when the request is complete.
+  std::vector<std::pair<Request*, std::unique_ptr<std::vector<char>>>> sends;
   std::vector<std::unique_ptr<Receive>> receives, finished;
   std::map<int, int> to_post;
   int completed = 0;
@@ -161,10 +162,11 @@ void RunTraffic(int lanes, int deaths, int count, uint64_t window,
     ASSERT_LT(steps, 5'000'000) << "stuck";
     if (next < sent.size() && random() % 3 == 0) {
       const auto& [tag, bytes] = sent[next];
-      auto request = pair.sender->Send(bytes.data(), bytes.size(), tag);
+      auto memory = std::make_unique<std::vector<char>>(bytes);
+      auto request = pair.sender->Send(memory->data(), bytes.size(), tag);
       ASSERT_TRUE(request.ok()) << request.status().ToString();
       if (*request != nullptr) {
-        sends.push_back({*request, bytes.size()});
+        sends.push_back({*request, std::move(memory)});
         expected[tag].push_back(next++);
       }
     }
@@ -199,7 +201,8 @@ void RunTraffic(int lanes, int deaths, int count, uint64_t window,
       auto done = pair.sender->Test(sends[i].first, &bytes);
       ASSERT_TRUE(done.ok()) << done.status().ToString();
       if (*done) {
-        ASSERT_EQ(bytes, sends[i].second);
+        ASSERT_EQ(bytes, sends[i].second->size());
+        std::fill(sends[i].second->begin(), sends[i].second->end(), '\x44');
         sends.erase(sends.begin() + i);
       } else {
         ++i;
@@ -241,6 +244,7 @@ void RunTraffic(int lanes, int deaths, int count, uint64_t window,
   for (const auto& receive : finished)
     for (const auto& buffer : receive->buffers)
       for (char c : buffer) ASSERT_EQ(c, '\x33') << "late byte";
+  EXPECT_EQ(pair.sender->unacknowledged(), 0);
   EXPECT_EQ(pair.broker.outstanding(0), 0);
   EXPECT_EQ(pair.broker.outstanding(1), 0);
   EXPECT_EQ(pair.owner.failed, 0);
