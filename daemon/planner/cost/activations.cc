@@ -59,8 +59,10 @@ class Counting {
     }
     // dq is summed in fp32.
     a_.attention_work = a_.q * 4 / e_;
-    if (grouped && (assume_.expanded_kv_gradients || assume_.expanded_kv)) {
+    if (assume_.expanded_kv && grouped) {
       a_.attention_work += 2 * a_.q;
+    } else if (grouped) {
+      a_.attention_work += GroupedWork(one_kv);
     }
     if (strategy_.ring > 1) {
       const double wire =
@@ -68,6 +70,18 @@ class Counting {
       // The next keys and values; sums of gradients, own and arriving.
       a_.ring = 2 * one_kv * (work_.training ? 1 + 2 * wire / e_ : 1);
     }
+  }
+
+  double GroupedWork(double one_kv) const {
+    switch (assume_.grouped_gradients) {
+      case GroupedGradients::kInPlace:
+        return 0;
+      case GroupedGradients::kPerQueryHead:
+        return 2 * a_.q;
+      case GroupedGradients::kFp32:
+        return 2 * one_kv * 4 / e_;
+    }
+    return 0;
   }
 
   // arXiv 2309.14509 leaves it out: at most 3 * (1 + 2 kvh/H) * m.

@@ -33,6 +33,12 @@ double LinearWeights(const ModelDims& model) {
          all.expert_layers * with_experts;
 }
 
+// Those of the feed-forward blocks that can be computed in tiles.
+double TiledWeights(const ModelDims& model) {
+  const Parameters all = CountParameters(model);
+  return (all.layers - all.expert_layers) * all.dense_mlp;
+}
+
 PassFlops Passes(double forward, double backward_ratio, bool training,
                  bool again) {
   PassFlops flops;
@@ -69,6 +75,9 @@ FlopCost CostFlops(const ModelDims& model, const Work& work,
       paper ? 2.0 : 2.5, work.training, again);
   cost.linear = Passes(share * 2 * tokens * LinearWeights(model), 2.0,
                        work.training, again);
+  if (strategy.tiled_mlp && work.training && !paper) {
+    cost.linear.recompute += share * 2 * tokens * TiledWeights(model);
+  }
   cost.head = Passes(share * 2 * tokens * static_cast<double>(model.hidden) *
                          static_cast<double>(model.vocabulary),
                      2.0, work.training, false);

@@ -22,7 +22,8 @@ namespace ithaca::planner {
 enum class FlopConvention {
   // What the kernels do: only the pairs under the mask; attention's backward
   // pass is 2.5 times its forward one (five products instead of two: scores are
-  // computed again). Selective recompute is within that.
+  // computed again). Selective recompute is within that. A feed-forward block
+  // in tiles is computed once more in its backward pass.
   kDone,
   // What papers report: all pairs of each document, backward is twice forward,
   // full recompute repeats the layers and not the head.

@@ -92,9 +92,9 @@ class Counting {
       At(static_, DevicePart::kGradients) = gradients;
     }
     if (zero >= 1) {
-      const double bucket =
-          std::min(static_cast<double>(assume_.bucket_elements),
-                   parameters_.shared + parameters_.experts);
+      const double bucket = std::min(
+          assume_.buckets * static_cast<double>(assume_.bucket_elements),
+          parameters_.shared + parameters_.experts);
       At(static_, DevicePart::kBuckets) =
           (bucket + (zero >= 2 ? parameters_.largest_table : 0)) *
           bytes.gradient_wire_bytes;
@@ -102,15 +102,19 @@ class Counting {
   }
 
   void Communication() {
-    const double ring_buffers =
-        2.0 * assume_.nccl_channels *
+    const double group_buffers =
+        static_cast<double>(assume_.nccl_channels) * assume_.nccl_connections *
         static_cast<double>(assume_.nccl_buffer_bytes +
                             assume_.nccl_other_buffer_bytes);
     const double peer_buffers = 2.0 * assume_.nccl_channels_per_peer *
                                 static_cast<double>(assume_.nccl_buffer_bytes);
-    double bytes = static_cast<double>(assume_.plugin_device_bytes);
-    if (data_ > 1) bytes += ring_buffers;
-    if (strategy_.tensor > 1) bytes += ring_buffers;
+    double bytes = static_cast<double>(assume_.plugin_device_bytes +
+                                       assume_.other_device_bytes);
+    if (data_ > 1) bytes += group_buffers;
+    if (strategy_.tensor > 1) bytes += group_buffers;
+    if (data_ * strategy_.tensor * strategy_.pipeline > 1) {
+      bytes += group_buffers;
+    }
     for (uint32_t peers : {strategy_.ulysses - 1, strategy_.expert_parallel - 1,
                            std::min(strategy_.ring - 1, 2u),
                            std::min(strategy_.pipeline - 1, 2u)}) {

@@ -23,6 +23,14 @@
 
 namespace ithaca::planner {
 
+// How the backward pass of attention writes dk and dv where query heads share
+// them.
+enum class GroupedGradients {
+  kInPlace,
+  kPerQueryHead,  // for each query head, then summed: FlashAttention 2, SDPA
+  kFp32,          // summed in fp32: FlashAttention 3
+};
+
 // What is assumed of the framework. The defaults are Hugging Face's modules
 // with FlashAttention 2 under DeepSpeed, and Ithaca's exchange.
 struct MemoryAssumptions {
@@ -30,9 +38,7 @@ struct MemoryAssumptions {
   // Attention never writes its scores. If false, kNone keeps 5 bytes per score
   // (arXiv 2205.05198), and kSelective and kFull hold one layer's.
   bool fused_attention = true;
-  // Attention's backward pass writes dk and dv for every query head before it
-  // sums them (FlashAttention 2 with grouped heads).
-  bool expanded_kv_gradients = true;
+  GroupedGradients grouped_gradients = GroupedGradients::kPerQueryHead;
   // k and v are repeated for every query head before attention (SDPA).
   bool expanded_kv = false;
   // Norms keep their input only. If false they keep an fp32 copy of it and the
@@ -49,20 +55,26 @@ struct MemoryAssumptions {
   // state of a rank has more than 2^31 (MaxSequence alone asks).
   bool index_32_bits = false;
 
-  uint64_t bucket_elements = 500'000'000;  // of gradients on their way (ZeRO)
-  uint32_t gathered_layers = 2;            // ZeRO 3: at work and ahead
+  // Gradients on their way under ZeRO: one bucket filled, one reduced.
+  uint64_t bucket_elements = 500'000'000;
+  uint32_t buckets = 2;
+  uint32_t gathered_layers = 2;                  // ZeRO 3: at work and ahead
   uint64_t loss_tile_bytes = uint64_t{1} << 30;  // tiled loss: fp32 logits
   uint64_t context_bytes = uint64_t{1} << 30;    // the CUDA context
-  // NCCL: per group, channels times the buffers of a ring's two neighbours; per
-  // peer of an all-to-all, channels times the Simple buffer, both ways.
+  // NCCL: in each group with collectives, and in the one of all ranks, every
+  // channel has a ring's two connections and a tree's six at most; with each
+  // peer of an all-to-all some channels of the Simple protocol alone, both
+  // ways.
   uint32_t nccl_channels = 16;
+  uint32_t nccl_connections = 8;
   uint32_t nccl_channels_per_peer = 2;
   uint64_t nccl_buffer_bytes = uint64_t{4} << 20;        // Simple
   uint64_t nccl_other_buffer_bytes = uint64_t{5} << 20;  // LL and LL128
   uint64_t plugin_device_bytes = 0;  // of Ithaca's plugin, per rank
   uint64_t plugin_host_bytes = 0;    // the same, on the host
+  uint64_t other_device_bytes = 0;   // what else is known to be taken
   // Of activations, lost between allocations.
-  double fragmentation = 0.05;
+  double fragmentation = 0.1;
 };
 
 // One sentence per assumption, for whoever reads the figures.

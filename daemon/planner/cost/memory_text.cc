@@ -59,7 +59,7 @@ std::vector<std::string> Sentences(const MemoryAssumptions& a) {
                       : "Attention writes its scores: 5 bytes each are kept.");
   if (a.expanded_kv) {
     lines.push_back("Keys and values are repeated for every query head.");
-  } else if (a.expanded_kv_gradients) {
+  } else if (a.grouped_gradients == GroupedGradients::kPerQueryHead) {
     lines.push_back(
         "The gradients of keys and values are written for every query head.");
   }
