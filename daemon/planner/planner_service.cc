@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/planner/adapters/validate_config.h"
 #include "daemon/planner/planner.h"
 #include "daemon/planner/rpc_status.h"
 #include "daemon/planner/validate.h"
@@ -37,7 +38,9 @@ grpc::Status PlannerService::Plan(grpc::ServerContext*,
 grpc::Status PlannerService::Validate(grpc::ServerContext*,
                                       const v1::ValidateRequest* request,
                                       v1::ValidateResponse* response) {
-  absl::StatusOr<v1::ValidateResponse> made = ValidateSubject(*request);
+  absl::StatusOr<v1::ValidateResponse> made =
+      request->has_framework_config() ? ValidateFrameworkConfig(*request)
+                                      : ValidateSubject(*request);
   if (!made.ok()) return ToGrpcStatus(made.status());
   *response = *std::move(made);
   return grpc::Status::OK;
