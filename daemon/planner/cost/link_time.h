@@ -10,6 +10,12 @@
 // the rate of kUplink (the rank's share of the uplinks) those of kUplink. Other
 // classes carry their own. All classes work at the same time, so the slowest
 // bounds the exchange.
+//
+// How near and far flows share a NIC matters where the uplink is a little
+// slower than the NIC. When they share it in inverse proportion to latency, as
+// TCP does, near flows take more than their part while they last, the uplink
+// idles meanwhile and the far ones end later than the uplink alone would let
+// them. tests/bench checks both against a flow-level simulation.
 #ifndef ITHACA_DAEMON_PLANNER_COST_LINK_TIME_H_
 #define ITHACA_DAEMON_PLANNER_COST_LINK_TIME_H_
 
@@ -27,9 +33,17 @@ using LinkRates = std::array<std::optional<LinkRate>, kLinkClasses>;
 // it. REQUIRES: bytes >= 0; rates above 0.
 double SecondsOf(const LinkRate& rate, double bytes);
 
-// One rank sends `bytes` to all others together, the same to each.
-std::optional<double> AllToAllSeconds(double bytes, const Spread& spread,
-                                      const LinkRates& links);
+// How flows to the same and to other pods share a NIC.
+enum class NicSharing {
+  kByLatency,   // in inverse proportion to it; equally when both are 0
+  kUplinkFull,  // far flows first: the transport schedules for it
+};
+
+// One rank sends `bytes` to all others together, the same to each. Links with
+// measured times are taken to work beside each other (kUplinkFull).
+std::optional<double> AllToAllSeconds(
+    double bytes, const Spread& spread, const LinkRates& links,
+    NicSharing sharing = NicSharing::kByLatency);
 
 // An all-gather or reduce-scatter in which one rank sends `bytes`, in rings
 // whose hops between units (hosts, pods) are spread over the unit's members, as

@@ -39,7 +39,27 @@ TEST(LinkTime, AllToAllIsBoundByTheSlowestLink) {
                    15e-6 + 16.0 / 31 / 25);
   // The NIC, when few go far.
   EXPECT_DOUBLE_EQ(*AllToAllSeconds(gb, {{0, 0, 14, 1}}, Rates()),
-                   10e-6 + 1 / 50.0);
+                   15e-6 + 1 / 50.0);
+}
+
+TEST(LinkTime, NearFlowsMayKeepTheUplinkWaiting) {
+  // Three near and four far flows of 1 GB, twice the latency far: near ones
+  // have 6 of 10 parts of 10 GB/s and end after half a second, far ones have
+  // had 2 GB by then and 5 GB/s from then on.
+  LinkRates rates;
+  rates[2] = LinkRate{10e9, 1e-9, {}};
+  rates[3] = LinkRate{5e9, 2e-9, {}};
+  EXPECT_NEAR(*AllToAllSeconds(7e9, {{0, 0, 3, 4}}, rates), 0.5 + 0.4, 1e-6);
+  EXPECT_NEAR(
+      *AllToAllSeconds(7e9, {{0, 0, 3, 4}}, rates, NicSharing::kUplinkFull),
+      0.8, 1e-6);
+  // Equal latencies: the uplink is full from the start.
+  rates[3]->latency_seconds = 1e-9;
+  EXPECT_NEAR(*AllToAllSeconds(7e9, {{0, 0, 3, 4}}, rates), 0.8, 1e-6);
+  // Few near flows end last when far ones have the weight.
+  rates[2]->latency_seconds = 1e-6;
+  rates[3] = LinkRate{10e9, 1e-9, {}};
+  EXPECT_NEAR(*AllToAllSeconds(7e9, {{0, 0, 3, 4}}, rates), 0.7, 1e-5);
 }
 
 TEST(LinkTime, RingsSpreadTheHopsBetweenHosts) {

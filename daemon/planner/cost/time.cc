@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "daemon/planner/cost/link_time.h"
 #include "daemon/planner/cost/parameters.h"
 
 namespace ithaca::planner {
@@ -99,7 +98,8 @@ class Timing {
 
   Seconds Once(TrafficPart part, double bytes, const Spread& spread) const {
     if (IsAllToAll(part)) {
-      return AllToAllSeconds(bytes, spread, hardware_.links);
+      return AllToAllSeconds(bytes, spread, hardware_.links,
+                             assume_.nic_sharing);
     }
     switch (part) {
       case TrafficPart::kRingKv:
@@ -304,6 +304,11 @@ std::vector<std::string> Sentences(const TimeAssumptions& a, const Work& work,
   if (strategy.offload_checkpoints || strategy.offload_optimizer ||
       strategy.offload_parameters || strategy.attention_chunk > 0) {
     say(a.hide_offload, "Traffic with the host", compute);
+  }
+  if (strategy.ulysses > 1 || strategy.expert_parallel > 1) {
+    lines.push_back(a.nic_sharing == NicSharing::kByLatency
+                        ? "Flows share a NIC in inverse proportion to latency."
+                        : "The transport keeps uplinks full.");
   }
   if (work.training) {
     lines.push_back("The optimizer's own computation is not counted.");

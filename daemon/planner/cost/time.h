@@ -17,6 +17,7 @@
 #include "daemon/planner/cost/flops.h"
 #include "daemon/planner/cost/hardware.h"
 #include "daemon/planner/cost/job.h"
+#include "daemon/planner/cost/link_time.h"
 #include "daemon/planner/cost/memory.h"
 #include "daemon/planner/cost/spread.h"
 #include "daemon/planner/cost/traffic.h"
@@ -33,6 +34,7 @@ struct TimeAssumptions {
   bool hide_tensor = false;
   bool hide_experts = false;
   bool hide_offload = true;  // checkpoints to and from the host
+  NicSharing nic_sharing = NicSharing::kByLatency;
   // Copies of each of q, k, v, o in one all-to-all, before and after together,
   // each of which reads and writes it: 2 when a fused kernel packs and another
   // unpacks (and DeepSpeed's two permutes), 3 with TransformerEngine, 0 when
