@@ -33,11 +33,12 @@ absl::StatusOr<KnownAccelerator> ReadEntry(const YAML::Node& node,
                                            const std::string& path) {
   YamlMap entry(
       node, path, "",
-      {"names", "products", "peak", "memory", "memory_rate", "nvlink", "domain",
-       "rack", "host_link", "pcie", "capability", "source"});
+      {"names", "products", "pci", "peak", "memory", "memory_rate", "nvlink",
+       "domain", "rack", "host_link", "pcie", "capability", "source"});
   KnownAccelerator known;
   known.names = entry.Texts("names");
   known.products = entry.Texts("products");
+  known.pci = entry.Text("pci").value_or("");
   known.peak_flops = Quantity(entry, "peak", Unit::kFlops);
   known.memory_bytes = Quantity(entry, "memory", Unit::kBytes);
   known.memory_bytes_per_second =
@@ -112,6 +113,14 @@ const KnownAccelerator* FindAccelerator(absl::string_view name) {
     for (const std::string& product : known.products) {
       if (absl::EqualsIgnoreCase(product, name)) return &known;
     }
+  }
+  return nullptr;
+}
+
+const KnownAccelerator* FindAcceleratorByPci(absl::string_view pci) {
+  for (const KnownAccelerator& known : KnownAccelerators()) {
+    if (!known.pci.empty() && absl::EqualsIgnoreCase(known.pci, pci))
+      return &known;
   }
   return nullptr;
 }

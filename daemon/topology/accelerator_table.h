@@ -21,6 +21,7 @@ namespace ithaca::topology {
 struct KnownAccelerator {
   std::vector<std::string> names;     // lower case; at least one
   std::vector<std::string> products;  // at least one
+  std::string pci;                    // "10de:2330"; empty: unknown
   std::optional<uint64_t> peak_flops;
   std::optional<uint64_t> memory_bytes;
   std::optional<uint64_t> memory_bytes_per_second;
@@ -42,7 +43,12 @@ const std::vector<KnownAccelerator>& KnownAccelerators();
 // it ("NVIDIA H100 80GB HBM3"); null when there is none.
 const KnownAccelerator* FindAccelerator(absl::string_view name);
 
-// The same; INVALID_ARGUMENT with the names that there are when there is none.
+// By the vendor and device of its PCI function, "10de:2330", case aside; null
+// when there is none.
+const KnownAccelerator* FindAcceleratorByPci(absl::string_view pci);
+
+// The same as FindAccelerator; INVALID_ARGUMENT with the names that there are
+// when there is none.
 absl::StatusOr<const KnownAccelerator*> GetAccelerator(absl::string_view name);
 
 // Sets what `known` has and `accelerator` has not, and notes as their origin

@@ -53,6 +53,18 @@ class Checker {
     if (present && (amount == 0 || amount >= kMaxAmount))
       Bad(field, "must be positive and below 2^62; leave out what is unknown");
   }
+  void Range(const std::string& field, bool present, uint64_t value,
+             uint64_t low, uint64_t high) {
+    if (present && (value < low || value > high))
+      Bad(field,
+          absl::StrCat("is ", value, "; must be from ", low, " to ", high));
+  }
+  void Link(const std::string& field, const v1::PciLink& link) {
+    Range(field + ".megatransfers_per_second",
+          link.has_megatransfers_per_second(), link.megatransfers_per_second(),
+          1, 1'000'000);
+    Range(field + ".lanes", link.has_lanes(), link.lanes(), 1, 64);
+  }
   template <typename Texts>
   void Bridges(const std::string& field, const Texts& bridges) {
     Count(field, bridges.size(), kMaxBridges);
@@ -106,6 +118,11 @@ void Checker::CheckAccelerator(const std::string& path,
   Bridges(path + ".pci_bridges", a.pci_bridges());
   if (a.has_nvlink_domain() && !a.nvlink_domain().empty())
     Name(path + ".nvlink_domain", a.nvlink_domain());
+  if (a.nvlink_domain() == "none")
+    Bad(path + ".nvlink_domain", "cannot be called none; leave it empty");
+  Link(path + ".pci_link", a.pci_link());
+  Range(path + ".compute_capability", a.has_compute_capability(),
+        a.compute_capability(), 10, 9999);
   Amount(path + ".memory_bytes", a.has_memory_bytes(), a.memory_bytes());
   Amount(path + ".nvlink_bytes_per_second", a.has_nvlink_bytes_per_second(),
          a.nvlink_bytes_per_second());
@@ -117,6 +134,8 @@ void Checker::CheckAccelerator(const std::string& path,
   Count(path + ".nvlinks", a.nvlinks_size(), kMaxPerNode);
   for (const v1::NvLink& link : a.nvlinks()) {
     Text(path + ".nvlinks.target", link.target());
+    if (link.target().empty()) Bad(path + ".nvlinks.target", "missing");
+    Range(path + ".nvlinks.links", true, link.links(), 0, 1024);
     Text(path + ".nvlinks.target_class", link.target_class());
   }
   CheckOrigins(path, a.origins());
@@ -126,6 +145,8 @@ void Checker::CheckRail(const std::string& path, const v1::Rail& rail) {
   Name(path + ".name", rail.name());
   Text(path + ".pci_address", rail.pci_address());
   Text(path + ".guid", rail.guid());
+  Text(path + ".rdma_device", rail.rdma_device());
+  Link(path + ".pci_link", rail.pci_link());
   Bridges(path + ".pci_bridges", rail.pci_bridges());
   Amount(path + ".speed_mbps", rail.has_speed_mbps(), rail.speed_mbps());
   CheckOrigins(path, rail.origins());
@@ -135,6 +156,8 @@ void Checker::CheckCpu(const std::string& path, const v1::Node& node) {
   Text(path + ".cpu.architecture", node.cpu().architecture());
   Text(path + ".cpu.vendor", node.cpu().vendor());
   Text(path + ".cpu.model", node.cpu().model());
+  Range(path + ".cpu.packages", node.cpu().has_packages(),
+        node.cpu().packages(), 1, kMaxPerNode);
   Count(path + ".numa_nodes", node.numa_nodes_size(), kMaxPerNode);
   std::unordered_set<uint32_t> seen;
   for (const v1::NumaNode& numa : node.numa_nodes()) {
@@ -146,6 +169,10 @@ void Checker::CheckCpu(const std::string& path, const v1::Node& node) {
     if (numa.cpus().size() > 4096) Bad(here + ".cpus", "is too long");
     Text(here + ".cpus", numa.cpus().substr(0, kMaxTextBytes));
     Count(here + ".distances", numa.distances_size(), kMaxPerNode);
+    std::unordered_set<uint32_t> others;
+    for (const v1::NumaDistance& distance : numa.distances())
+      if (!others.insert(distance.numa_node()).second)
+        Bad(here + ".distances", "names a NUMA node twice");
     CheckOrigins(here, numa.origins());
   }
 }
@@ -177,6 +204,13 @@ void Checker::CheckNode(const std::string& path, const v1::Node& node,
       Bad(here + ".name", absl::StrCat("two rails of one node are called \"",
                                        node.rails(i).name(), "\""));
     CheckRail(here, node.rails(i));
+  }
+  Count(path + ".pci_bridges", node.pci_bridges_size(), kMaxPerNode);
+  for (const v1::PciBridge& bridge : node.pci_bridges()) {
+    Text(path + ".pci_bridges.pci_address", bridge.pci_address());
+    if (bridge.pci_address().empty())
+      Bad(path + ".pci_bridges.pci_address", "missing");
+    Link(path + ".pci_bridges.pci_link", bridge.pci_link());
   }
   CheckOrigins(path, node.origins());
 }

@@ -24,10 +24,10 @@ inline constexpr size_t kMaxTopologyBytes = size_t{256} << 20;  // serialized
 // pod names are printable ASCII without spaces and without , [ ] { }; other
 // texts are short printable ASCII; an accelerator's local_index is there once
 // in its node; no node has more pods than there are levels; rates and
-// capacities are positive and below 2^62; oversubscription is finite and at
-// least 0.001; and nothing is beyond the bounds. `path` is where the topology
-// stands in the caller's message. Errors: INVALID_ARGUMENT beginning with the
-// field's path.
+// capacities are positive and below 2^62, PCI links and capabilities within
+// reason; oversubscription is finite and at least 0.001; and nothing is beyond
+// the bounds. `path` is where the topology stands in the caller's message.
+// Errors: INVALID_ARGUMENT beginning with the field's path.
 absl::Status CheckTopology(const v1::Topology& topology,
                            const std::string& path);
 

@@ -133,9 +133,10 @@ void ReadState(YamlMap& entry, v1::Rail& rail) {
 
 void ReadRails(YamlMap& node_entry, v1::Node& node) {
   for (const YAML::Node& item : node_entry.List("rails")) {
-    YamlMap entry(item, node_entry.path(), node_entry.NameOf("rails"),
-                  {"names", "speed", "state", "numa_node", "pci_address",
-                   "pci_bridges", "pcie", "port", "guid", "gpu_direct"});
+    YamlMap entry(
+        item, node_entry.path(), node_entry.NameOf("rails"),
+        {"names", "speed", "state", "numa_node", "pci_address", "pci_bridges",
+         "pcie", "port", "guid", "rdma_device", "gpu_direct"});
     const auto names =
         ExpandHostlist(entry.Text("names").value_or(""), kMaxPerNode);
     entry.Fail("names", names.status());
@@ -143,6 +144,7 @@ void ReadRails(YamlMap& node_entry, v1::Node& node) {
     ITHACA_SET(rail, speed_mbps, Quantity(entry, "speed", Unit::kMegabits));
     ITHACA_SET(rail, port, entry.Number("port", 0, kMaxU32));
     rail.set_guid(entry.Text("guid").value_or(""));
+    rail.set_rdma_device(entry.Text("rdma_device").value_or(""));
     ReadState(entry, rail);
     ReadPciDevice(entry, rail);
     *rail.add_origins() = OriginOf(entry);
@@ -204,6 +206,23 @@ void ReadNumaNodes(YamlMap& node_entry, v1::Node& node) {
   }
 }
 
+void ReadBridges(YamlMap& node_entry, v1::Node& node) {
+  for (const YAML::Node& item : node_entry.List("bridges")) {
+    YamlMap entry(item, node_entry.path(), node_entry.NameOf("bridges"),
+                  {"pci_address", "pcie"});
+    v1::PciBridge& bridge = *node.add_pci_bridges();
+    bridge.set_pci_address(entry.Text("pci_address").value_or(""));
+    if (bridge.pci_address().empty()) entry.Fail("pci_address", "missing");
+    ReadPcie(
+        entry,
+        [](void* b) {
+          return static_cast<v1::PciBridge*>(b)->mutable_pci_link();
+        },
+        &bridge);
+    node_entry.Take(entry.status());
+  }
+}
+
 }  // namespace
 
 v1::Origin OriginOf(const YamlMap& entry) {
@@ -221,6 +240,7 @@ void ReadHardware(YamlMap& entry, v1::Node& node) {
   ReadNumaNodes(entry, node);
   ReadAccelerators(entry, node);
   ReadRails(entry, node);
+  ReadBridges(entry, node);
 }
 
 #undef ITHACA_SET

@@ -24,8 +24,9 @@ inline constexpr char kDomainPlace[] = "{domain}";
 inline constexpr char kNoNvlink[] = "none";
 
 // The keys that are read here.
-#define ITHACA_HARDWARE_KEYS \
-  "slots", "host_memory", "cpu", "numa_nodes", "accelerators", "rails"
+#define ITHACA_HARDWARE_KEYS                                            \
+  "slots", "host_memory", "cpu", "numa_nodes", "accelerators", "rails", \
+      "bridges"
 
 // Reads them from `entry` into a node without a name. NVLink domains keep their
 // places. An error is left in `entry`.

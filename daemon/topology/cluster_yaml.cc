@@ -174,10 +174,6 @@ void Reader::ReadNodeEntry(YamlMap& entry) {
   entry.Fail("names", names.status());
   const v1::Node prototype = Prototype(entry);
   if (!entry.status().ok()) return;
-  if (prototype.accelerators_size() == 0 && prototype.slots() == 0)
-    return entry.Fail("slots",
-                      "missing: without accelerators, say how many ranks a "
-                      "node may run");
   // Names of NVLink domains may grow with those of nodes.
   const size_t grown = prototype.ByteSizeLong() + kMaxNodeNameBytes +
                        static_cast<size_t>(prototype.accelerators_size()) * 64;

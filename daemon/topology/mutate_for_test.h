@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
 #include <random>
 #include <string>
 #include <vector>
@@ -15,6 +17,13 @@
 #include "daemon/topology/check.h"
 
 namespace ithaca::topology {
+
+// A file of testdata.
+inline std::string TestFile(const std::string& name) {
+  std::ifstream in("daemon/topology/testdata/" + name, std::ios::binary);
+  EXPECT_TRUE(in.good()) << name;
+  return std::string(std::istreambuf_iterator<char>(in), {});
+}
 
 // One to four edits of `text`: a byte changed, a piece dropped, doubled or put
 // elsewhere, the end cut off, or a token that readers dislike put in.

@@ -103,13 +103,6 @@ absl::Status CheckKeys(const YAML::Node& node, absl::string_view path) {
 
 }  // namespace
 
-absl::Status FileError(absl::string_view path, int line,
-                       absl::string_view problem) {
-  return absl::InvalidArgumentError(
-      line > 0 ? absl::StrCat(path, ":", line, ": ", problem)
-               : absl::StrCat(path, ": ", problem));
-}
-
 absl::StatusOr<YAML::Node> ParseYaml(absl::string_view text,
                                      absl::string_view path) {
   if (text.size() > kMaxYamlBytes) {

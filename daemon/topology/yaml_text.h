@@ -14,16 +14,13 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "daemon/topology/file_error.h"
 
 namespace ithaca::topology {
 
 inline constexpr size_t kMaxYamlBytes = 4 << 20;
 inline constexpr int kMaxYamlDepth = 24;
 inline constexpr size_t kMaxYamlNodes = 1 << 19;
-
-// "path:line: problem" as INVALID_ARGUMENT; `line` from 1, 0 for none.
-absl::Status FileError(absl::string_view path, int line,
-                       absl::string_view problem);
 
 // The one document of `text`. `path` names the file in errors. Errors:
 // INVALID_ARGUMENT when the text is no YAML, has several documents, aliases,
