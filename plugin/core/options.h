@@ -50,7 +50,7 @@ struct Options {
 
   // ITHACA_FRAGMENT_BYTES (1024 to 16777216). The most that a lane carries at a
   // time of a granted message. 0 (unset): by the rail's measured speed, 16 KiB
-  // to 256 KiB.
+  // to 512 KiB.
   size_t fragment_bytes = 0;
 
   // ITHACA_WINDOW_BYTES (at least 1024). What may be granted and on its way to

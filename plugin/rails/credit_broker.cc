@@ -13,8 +13,11 @@ namespace ithaca::rails {
 namespace {
 
 constexpr uint64_t kMostWindow = 8 << 20;
+// On a fast path more than this, unless the round trip holds it, only fills
+// sockets: what waits there has left the caches before it is read.
+constexpr double kPlenty = 2 << 20;
 constexpr uint64_t kLeastFragment = 16 << 10;
-constexpr uint64_t kMostFragment = 256 << 10;
+constexpr uint64_t kMostFragment = 512 << 10;
 // Below this the frames' heads and acknowledgements cost more than a smaller
 // fragment wins: the path waits between fragments instead.
 constexpr uint64_t kSmallestFragment = 8 << 10;
@@ -101,12 +104,14 @@ uint64_t CreditBroker::window_bytes(int index) const {
 uint64_t CreditBroker::window_alone(int index) const {
   if (limits_.window_bytes != 0) return limits_.window_bytes;
   const Rail& rail = rails_[index];
-  const double seconds =
-      std::max(kWindowSeconds, rail.base_delay_ns * 1e-9 + kFragmentSeconds) +
-      rail.grant_wait_ns * 1e-9;
   const double speed =
       std::max(rail.speed.bytes_per_second(), rail.share.bytes_per_second);
-  return std::clamp<double>(speed * seconds, 2 * FragmentBytes(rail),
+  const double round_trip =
+      speed * (rail.base_delay_ns * 1e-9 + kFragmentSeconds);
+  const double grant_wait = speed * rail.grant_wait_ns * 1e-9;
+  const double window =
+      std::max(std::min(speed * kWindowSeconds, kPlenty), round_trip);
+  return std::clamp<double>(window + grant_wait, 2 * FragmentBytes(rail),
                             kMostWindow);
 }
 

@@ -3,11 +3,12 @@
 //
 // A switch port in front of this host has a shallow queue: what all senders
 // together were allowed to send must fit into the path. Each rail has a window,
-// what its measured speed needs (1.3 ms, or the round trip where that is
-// longer, and what grants wait at this end; two fragments at least), shared by
+// what its measured speed needs (1.3 ms, but at most 2 MiB, or the round trip
+// where that is more, and what grants wait at this end; two fragments at
+// least), shared by
 // the paths (peer processes) that have something to send. Each path may have
 // its share on the way, at least one fragment, of 128 us at the rail's speed
-// (16 to 256 KiB); less, and then with pauses, where its fragments wait in
+// (16 to 512 KiB); less, and then with pauses, where its fragments wait in
 // queues (path.h). What is late, because it waits elsewhere, takes no room.
 // Paths that lose packets often (loss_memory.h) share one small fragment at a
 // time: so a full uplink slows those who cross it, and nobody else. Paths take

@@ -122,9 +122,30 @@ TEST_F(CreditBrokerTest, AWindowFollowsTheRailsSpeed) {
     }
     EXPECT_NEAR(broker_->bytes_per_second(0) / rate, 1, 0.1) << rate;
     // Some time of the rail, no more than the milliseconds a queue bears.
-    EXPECT_GT(broker_->window_bytes(0), rate * 0.2e-3);
+    EXPECT_GE(broker_->window_bytes(0),
+              std::min(rate * 0.2e-3, 2.0 * (1 << 20)));
     EXPECT_LE(broker_->window_bytes(0),
               std::max<double>(2 * kFragment, rate * 10e-3));
+    Drain();
+  }
+}
+
+// More would wait in sockets.
+TEST_F(CreditBrokerTest, AFastRailHasNoMoreOnTheWayThanTheRoundTripNeeds) {
+  rate_ = 10e9;
+  for (int64_t way_ns : {10 * kUs, 600 * kUs}) {
+    Make(1, {});
+    Receiver* const receiver = Add(1);
+    for (int i = 0; i < 3000; ++i) {
+      const Receiver::Grant next = receiver->coming.front();
+      now_ = std::max<int64_t>(now_ + next.bytes * 1e9 / rate_,
+                               next.granted_ns + way_ns);
+      receiver->Arrive();
+      Serve();
+    }
+    const double needed = std::max(2.0 * (1 << 20), way_ns * 1e-9 * rate_);
+    EXPECT_GE(broker_->window_bytes(0), needed * 0.99) << way_ns;
+    EXPECT_LE(broker_->window_bytes(0), needed * 1.3) << way_ns;
     Drain();
   }
 }
