@@ -20,11 +20,18 @@ constexpr int64_t kTickNs = kNsPerMs;
 // NCCL tests each request in turn: right after an idle look, another one at the
 // network would find nothing either.
 constexpr int64_t kIdleNs = 500;
+// What a frame may wait for others to travel with.
+constexpr int64_t kSoonNs = 100'000;
 
 // A number for the process that said hello from `address`, for this rail.
 uint64_t PeerNumber(const std::string& address, const Hello& hello) {
   return std::hash<std::string>()(address.substr(0, address.rfind(':')) + '#' +
                                   std::to_string(hello.pid));
+}
+
+void MoveTo(std::vector<Connection*>* to, std::vector<Connection*>* from) {
+  to->insert(to->end(), from->begin(), from->end());
+  from->clear();
 }
 
 }  // namespace
@@ -243,11 +250,9 @@ void Engine::Progress() {
   if (ucx_ != nullptr) events += ucx_->Progress();
   broker_.Serve(now_ns);
   const bool tick = now_ns - last_tick_ns_ >= kTickNs;
-  if (tick) {
-    to_flush_.insert(to_flush_.end(), to_flush_later_.begin(),
-                     to_flush_later_.end());
-    to_flush_later_.clear();
-  }
+  if (tick) MoveTo(&to_flush_, &to_flush_later_);
+  if (!to_flush_soon_.empty() && now_ns >= flush_soon_by_ns_)
+    MoveTo(&to_flush_, &to_flush_soon_);
   Kick();
   if (tick) Tick(now_ns);
   last_idle_ns_ = events == 0 ? now_ns : 0;
@@ -275,6 +280,13 @@ void Engine::DropFailed() {
 
 void Engine::OnWantsFlush(Connection* connection) {
   to_flush_.push_back(connection);
+}
+
+void Engine::OnWantsFlushSoon(Connection* connection) {
+  if (to_flush_soon_.empty())
+    flush_soon_by_ns_ = config_.clock->NowNs() + kSoonNs;
+  to_flush_soon_.push_back(connection);
+  WantCare();
 }
 
 void Engine::OnWantsFlushLater(Connection* connection) {
@@ -318,6 +330,9 @@ void Engine::Forget(Connection* connection) {
                  to_reap_.end());
   to_flush_.erase(std::remove(to_flush_.begin(), to_flush_.end(), connection),
                   to_flush_.end());
+  to_flush_soon_.erase(
+      std::remove(to_flush_soon_.begin(), to_flush_soon_.end(), connection),
+      to_flush_soon_.end());
   to_flush_later_.erase(
       std::remove(to_flush_later_.begin(), to_flush_later_.end(), connection),
       to_flush_later_.end());

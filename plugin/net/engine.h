@@ -120,6 +120,7 @@ class Engine final : public ConnectionOwner,
 
   // ConnectionOwner.
   void OnWantsFlush(Connection* connection) override;
+  void OnWantsFlushSoon(Connection* connection) override;
   void OnWantsFlushLater(Connection* connection) override;
   void OnFailed(Connection* connection) override;
   void OnBusy(Connection* connection) override;
@@ -197,7 +198,9 @@ class Engine final : public ConnectionOwner,
   std::vector<Leaving> leaving_;
   std::shared_ptr<Engine> self_;  // meanwhile, when there is a caretaker
   std::vector<Connection*> to_flush_;
-  std::vector<Connection*> to_flush_later_;
+  std::vector<Connection*> to_flush_soon_;  // by flush_soon_by_ns_
+  int64_t flush_soon_by_ns_ = 0;
+  std::vector<Connection*> to_flush_later_;  // in the next tick
   std::vector<Connection*> to_reap_;
   std::vector<Connection*> failed_;
   uint64_t next_id_ = 1;

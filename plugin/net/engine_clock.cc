@@ -104,6 +104,7 @@ void Engine::WantCare() {
 bool Engine::LookAfter() {
   const std::lock_guard<std::mutex> lock(mutex_);
   const bool owes = !leaving_.empty() || !to_flush_later_.empty() ||
+                    !to_flush_soon_.empty() ||
                     std::any_of(watched_.begin(), watched_.end(), [](Comm* c) {
                       return c->connection()->unacknowledged() > 0;
                     });

@@ -21,6 +21,11 @@ namespace ithaca {
 
 class Connection;
 
+// While so many bytes of a connection are granted and on their way, frames that
+// announce or acknowledge wait a moment for others to travel with: a packet of
+// its own costs each end as much as some 10 KiB of payload.
+inline constexpr uint64_t kStreamBytes = 128 << 10;
+
 // How many buffers one receive may group, as in NCCL's InfiniBand transport.
 inline constexpr int kMaxGroup = 8;
 
@@ -46,6 +51,11 @@ class ConnectionOwner {
   // Flush() has something that may wait for a millisecond or so, to travel with
   // more: call it then, once.
   virtual void OnWantsFlushLater(Connection* connection) {
+    OnWantsFlush(connection);
+  }
+  // Flush() has something that may wait while there is other work: call it
+  // within 0.1 ms or so, once.
+  virtual void OnWantsFlushSoon(Connection* connection) {
     OnWantsFlush(connection);
   }
   // The connection failed: call DropLanes() soon, so that the peer learns it.
@@ -153,6 +163,7 @@ class Connection : public LaneSink {
   // The error of a connection that failed, to hand to who needs it alive.
   Status Refuse();
   void WantFlush() { owner_->OnWantsFlush(this); }
+  void WantFlushSoon() { owner_->OnWantsFlushSoon(this); }
   void WantFlushLater() { owner_->OnWantsFlushLater(this); }
   // To be called with each request that is accepted.
   void Busy() {

@@ -273,6 +273,8 @@ void RecvConnection::Complete(Message* message, const Lane* lane) {
   posted_.Fill(message->buffer, message->size);
   if (message->eager)
     AckLater(message->seq, message->size);
+  else if (picker_.outstanding() >= kStreamBytes)
+    AckWithOthers(message->seq);
   else
     AckSoon(message->seq);
   message->state = Message::State::kUnknown;
@@ -293,6 +295,12 @@ void RecvConnection::FlushSoon() {
   if (!std::exchange(flushing_soon_, true)) WantFlush();
 }
 
+void RecvConnection::AckWithOthers(uint32_t seq) {
+  if (to_ack_.size() + 1 >= kAcksPerFrame) return AckSoon(seq);
+  if (!std::exchange(flushing_with_others_, true)) WantFlushSoon();
+  to_ack_.push_back(seq);
+}
+
 void RecvConnection::AckLater(uint32_t seq, uint64_t bytes) {
   late_bytes_ += bytes;
   if (late_bytes_ >= kMostLateBytes || to_ack_.size() + 1 >= kMostLate)
@@ -302,7 +310,8 @@ void RecvConnection::AckLater(uint32_t seq, uint64_t bytes) {
 }
 
 void RecvConnection::Flush() {
-  flushing_soon_ = false;
+  flushing_soon_ = flushing_with_others_ = false;
+  if (to_ack_.empty()) return;
   Lane* const best = LeastQueued();
   if (best == nullptr) return;
   // Who has received all it wanted may not come back for long to notice that a

@@ -104,6 +104,8 @@ class RecvConnection final : public Connection, public rails::CreditWaiter {
   // `lane` delivered the last of it; null when none did just now.
   void Complete(Message* message, const Lane* lane);
   void AckSoon(uint32_t seq);
+  // With the next grant, or with others: more of the stream is on its way.
+  void AckWithOthers(uint32_t seq);
   void FlushSoon();
   // The sender does not wait for it: with more of its kind, or with whatever
   // else there is to say, or in a while.
@@ -128,6 +130,7 @@ class RecvConnection final : public Connection, public rails::CreditWaiter {
   static constexpr size_t kMostLate = 32;
   static constexpr uint64_t kMostLateBytes = 12 << 10;
   bool flushing_soon_ = false;
+  bool flushing_with_others_ = false;
 };
 
 }  // namespace ithaca

@@ -56,7 +56,14 @@ StatusOr<Request*> SendConnection::Send(const void* data, size_t bytes,
   message->kept = message->eager && lanes_up() > 0;
   if (message->kept) Keep(message);
   Busy();
-  Announce(message);
+  if (!message->eager && asked_bytes_ >= kStreamBytes) {
+    if (to_announce_.empty()) WantFlushSoon();
+    message->announced_on = -1;
+    to_announce_.push_back(message);
+  } else {
+    Flush();
+    Announce(message);
+  }
   return static_cast<Request*>(message);
 }
 
@@ -70,6 +77,11 @@ void SendConnection::Keep(Message* message) {
   message->state = Request::State::kDone;
   --pending_;
   ++kept_;
+}
+
+void SendConnection::Flush() {
+  for (Message* message : to_announce_) Announce(message);
+  to_announce_.clear();
 }
 
 void SendConnection::Announce(Message* message) {
@@ -128,12 +140,14 @@ Status SendConnection::OnGrant(const Frame& frame) {
                   peer().c_str(), static_cast<unsigned long long>(frame.offset),
                   static_cast<unsigned long long>(frame.size),
                   static_cast<unsigned long long>(bytes));
+  asked_bytes_ += frame.size;
   // Granted again: the receiver lost a lane that looks well from here.
   message.granted += frame.size;
   if (message.granted > bytes) message.lost_lane = true;
   Lane* const lane =
       slot(frame.lane).up ? slot(frame.lane).lane.get() : LeastQueued();
   if (lane == nullptr) return Status();
+  Flush();  // what waits travels with the data
   Frame data;
   data.type = FrameType::kData;
   data.seq = frame.seq;
@@ -163,11 +177,13 @@ Status SendConnection::OnAck(const Frame& frame) {
     if (!message.ok()) return message.status();
     if (*message != nullptr) Complete(*message);
   }
+  if (asked_bytes_ < kStreamBytes) Flush();
   return Status();
 }
 
 void SendConnection::Complete(Message* message) {
   message->acked = true;
+  asked_bytes_ -= message->granted;
   if (message->eager) unasked_bytes_ -= message->bytes[0];
   // A kept one may be acknowledged before it has left if the peer lies.
   if (message->lost_lane || (message->kept && AnyQueued()))
@@ -184,6 +200,7 @@ void SendConnection::Complete(Message* message) {
 }
 
 void SendConnection::OnLaneUp(int) {
+  Flush();
   for (Message& message : slots_)
     if (!message.acked && message.announced_on < 0) Announce(&message);
 }
@@ -197,6 +214,7 @@ void SendConnection::OnLaneLost(int index) {
 }
 
 void SendConnection::ReleaseMemory() {
+  to_announce_.clear();
   for (const Message& message : slots_)
     if (!message.acked) ForgetOnLanes(message.seq, nullptr);
 }

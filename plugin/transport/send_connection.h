@@ -14,6 +14,7 @@
 #include <deque>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "plugin/core/clock.h"
 #include "plugin/transport/connection.h"
@@ -35,6 +36,7 @@ class SendConnection final : public Connection {
   StatusOr<Request*> Send(const void* data, size_t bytes, int32_t tag);
 
   void OnMemoryGone(const void* begin, const void* end) override;
+  void Flush() override;
   Status OnFrameHead(Lane* lane, const Frame& frame, void** target) override;
   int pending() const override { return pending_; }
   int unacknowledged() const override { return kept_; }
@@ -94,6 +96,9 @@ class SendConnection final : public Connection {
   int pending_ = 0;
   int kept_ = 0;  // messages
   std::array<Losses, kMaxLanes> losses_;
+  // Messages whose announcements wait for others to travel with, in order.
+  std::vector<Message*> to_announce_;
+  uint64_t asked_bytes_ = 0;    // granted, of messages not acknowledged
   uint64_t unasked_bytes_ = 0;  // of eager messages not acknowledged
 };
 
