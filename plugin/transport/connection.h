@@ -23,7 +23,7 @@ class Connection;
 
 // While so many bytes of a connection are granted and on their way, frames that
 // announce or acknowledge wait a moment for others to travel with: a packet of
-// its own costs each end as much as some 10 KiB of payload.
+// its own costs each end some microseconds.
 inline constexpr uint64_t kStreamBytes = 128 << 10;
 
 // How many buffers one receive may group, as in NCCL's InfiniBand transport.
