@@ -1,9 +1,9 @@
-// The topology that a daemon knows: found out at its start, and again when asked
-// to.
+// The topology that a daemon knows: found out at its start, and again when
+// asked to.
 //
-// Used by the service. Guarded: every method from any thread; a refresh looks at
-// the machine without holding up those who read. Life: until destroyed; what Get
-// returned stays valid after.
+// Used by the service. Guarded: every method from any thread; a refresh looks
+// at the machine without holding up those who read. Life: until destroyed; what
+// Get returned stays valid after.
 #ifndef ITHACA_DAEMON_TOPOLOGY_KNOWN_TOPOLOGY_H_
 #define ITHACA_DAEMON_TOPOLOGY_KNOWN_TOPOLOGY_H_
 
@@ -49,8 +49,8 @@ class KnownTopology {
   std::shared_ptr<const v1::GetTopologyResponse> known_;  // under mutex_
 };
 
-// The text of a file of at most kMaxTopologyFileBytes. INVALID_ARGUMENT with the
-// path.
+// The text of a file of at most kMaxTopologyFileBytes. INVALID_ARGUMENT with
+// the path.
 inline constexpr size_t kMaxTopologyFileBytes = size_t{256} << 20;
 absl::StatusOr<std::string> ReadTopologyFile(const std::string& path);
 

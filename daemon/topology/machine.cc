@@ -37,8 +37,8 @@ void AddNvml(const std::string& library, Machine& machine) {
   v1::Node& node = *machine.topology.mutable_nodes(0);
   const auto nvml = Nvml::Open(library);
   if (!nvml.ok()) {
-    machine.notes.push_back(absl::StrCat(
-        nvml.status().message(), "; of NVIDIA GPUs only PCI is known"));
+    machine.notes.push_back(absl::StrCat(nvml.status().message(),
+                                         "; of NVIDIA GPUs only PCI is known"));
     return;
   }
   const auto gpus = (*nvml)->Gpus();
@@ -85,8 +85,7 @@ absl::StatusOr<Machine> DiscoverMachine(const MachineOptions& options) {
   AddNvml(options.nvml_library, machine);
   AddLinks(options.sysfs, kMachineSource, node);
   if (node.accelerators_size() == 0)
-    node.set_slots(
-        static_cast<uint32_t>(std::max(1, node.numa_nodes_size())));
+    node.set_slots(static_cast<uint32_t>(std::max(1, node.numa_nodes_size())));
   AddNotes(machine);
   if (absl::Status s = CheckTopology(machine.topology, kPath); !s.ok())
     return s;

@@ -30,10 +30,10 @@ struct Machine {
 };
 
 // Asks hwloc what there is, NVML about the GPUs, and the kernel for speeds and
-// links; where two tell one fact, the later of these wins. The node has one slot
-// for each accelerator; without any, as many as it has NUMA nodes, at least one.
-// Errors: those of hwloc and of reading what it says; without NVML there is a
-// note.
+// links; where two tell one fact, the later of these wins. The node has one
+// slot for each accelerator; without any, as many as it has NUMA nodes, at
+// least one. Errors: those of hwloc and of reading what it says; without NVML
+// there is a note.
 absl::StatusOr<Machine> DiscoverMachine(const MachineOptions& options);
 
 }  // namespace ithaca::topology

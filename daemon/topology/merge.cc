@@ -24,9 +24,8 @@ using google::protobuf::Reflection;
 // Fields that are merged by their own rules, or are no facts.
 const std::set<std::string>& NotGeneric() {
   static const auto* const names = new std::set<std::string>{
-      "name",       "origins",      "accelerators", "rails",
-      "numa_nodes", "local_index",  "index",
-      "pods"};
+      "name",       "origins",     "accelerators", "rails",
+      "numa_nodes", "local_index", "index",        "pods"};
   return *names;
 }
 
@@ -67,8 +66,9 @@ class Merger {
   T Renumbered(T message, const v1::Origin* outer) const;
   // Fills the facts of `into` from `from` and tells conflicts.
   template <typename T>
-  void Fill(const std::string& path, const T& from, const v1::Origin* from_outer,
-            const v1::Origin* into_outer, T& into);
+  void Fill(const std::string& path, const T& from,
+            const v1::Origin* from_outer, const v1::Origin* into_outer,
+            T& into);
   template <typename T>
   void FillField(const std::string& path, const FieldDescriptor* field,
                  const T& from, const v1::Origin* from_outer,
@@ -190,12 +190,6 @@ void Merger::AddLevels(const v1::Topology& from, const v1::Origin* outer) {
   }
 }
 
-bool IsSame(const v1::Accelerator& a, const v1::Accelerator& b) {
-  return a.pci_address().empty() || b.pci_address().empty()
-             ? a.local_index() == b.local_index()
-             : a.pci_address() == b.pci_address();
-}
-
 bool IsSame(const v1::Rail& a, const v1::Rail& b) {
   if (a.name() == b.name()) return true;
   const auto rdma = [](const v1::Rail& rail) {
@@ -208,6 +202,26 @@ bool IsSame(const v1::Rail& a, const v1::Rail& b) {
 
 bool IsSame(const v1::NumaNode& a, const v1::NumaNode& b) {
   return a.index() == b.index();
+}
+
+// Which of `ours` is the same as `one`; null when none is.
+template <typename List, typename Device>
+Device* FindSame(List& ours, const Device& one) {
+  const auto same =
+      std::find_if(ours.begin(), ours.end(),
+                   [&one](const Device& each) { return IsSame(each, one); });
+  return same == ours.end() ? nullptr : &*same;
+}
+
+// The address is what it is; without one, or without an equal one, the number.
+template <typename List>
+v1::Accelerator* FindSame(List& ours, const v1::Accelerator& one) {
+  for (v1::Accelerator& each : ours)
+    if (!one.pci_address().empty() && each.pci_address() == one.pci_address())
+      return &each;
+  for (v1::Accelerator& each : ours)
+    if (each.local_index() == one.local_index()) return &each;
+  return nullptr;
 }
 
 std::string KeyOf(const v1::Accelerator& a) {
@@ -248,14 +262,12 @@ void Merger::AddNode(const v1::Node& from, const v1::Origin* outer,
               outer, top, into);
   const auto fill_all = [&](const auto& theirs, auto& ours) {
     for (const auto& one : theirs) {
-      const auto same = std::find_if(
-          ours.begin(), ours.end(),
-          [&one](const auto& each) { return IsSame(each, one); });
-      if (same == ours.end()) {
+      auto* same = FindSame(ours, one);
+      if (same == nullptr) {
         *ours.Add() = Renumbered(one, from_outer);
       } else {
-        Fill(absl::StrCat(path, ".", KeyOf(*same)), one, from_outer,
-             into_outer, *same);
+        Fill(absl::StrCat(path, ".", KeyOf(*same)), one, from_outer, into_outer,
+             *same);
       }
     }
   };

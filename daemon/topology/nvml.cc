@@ -72,12 +72,12 @@ class Library : public Nvml {
 };
 
 absl::Status Library::Start(const std::string& name) {
-  const bool complete =
-      Load("nvmlInit_v2", init_) && Load("nvmlShutdown", shutdown_) &&
-      Load("nvmlErrorString", error_string_) &&
-      Load("nvmlDeviceGetCount_v2", count_) &&
-      Load("nvmlDeviceGetHandleByIndex_v2", by_index_) &&
-      Load("nvmlDeviceGetPciInfo_v3", pci_);
+  const bool complete = Load("nvmlInit_v2", init_) &&
+                        Load("nvmlShutdown", shutdown_) &&
+                        Load("nvmlErrorString", error_string_) &&
+                        Load("nvmlDeviceGetCount_v2", count_) &&
+                        Load("nvmlDeviceGetHandleByIndex_v2", by_index_) &&
+                        Load("nvmlDeviceGetPciInfo_v3", pci_);
   if (!complete) {
     return absl::NotFoundError(absl::StrCat(
         name, " lacks functions of NVML; update the NVIDIA driver"));
@@ -128,9 +128,8 @@ void Library::AddLinks(nvml::Device device, NvmlGpu& gpu) const {
       continue;
     const bool typed = link_type_ != nullptr &&
                        link_type_(device, link, &type) == nvml::kSuccess;
-    gpu.links.push_back(
-        {NormalPciAddress(TextOf(remote.address)),
-         typed && type == nvml::kSwitch});
+    gpu.links.push_back({NormalPciAddress(TextOf(remote.address)),
+                         typed && type == nvml::kSwitch});
   }
 }
 
@@ -139,9 +138,9 @@ void Library::AddFabric(nvml::Device device, NvmlGpu& gpu) const {
   if (fabric_ == nullptr || fabric_(device, &info) != nvml::kSuccess ||
       info.state != nvml::kFabricCompleted || info.status != nvml::kSuccess)
     return;
-  const bool is_cluster = std::any_of(std::begin(info.cluster),
-                                      std::end(info.cluster),
-                                      [](unsigned char c) { return c != 0; });
+  const bool is_cluster =
+      std::any_of(std::begin(info.cluster), std::end(info.cluster),
+                  [](unsigned char c) { return c != 0; });
   if (!is_cluster) return;  // a single board reports zeros
   for (size_t i = 0; i < sizeof info.cluster; ++i) {
     const bool dash = i == 4 || i == 6 || i == 8 || i == 10;

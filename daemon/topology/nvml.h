@@ -1,8 +1,8 @@
 // NVIDIA's management library, opened at run time: what GPUs there are and how
 // NVLink joins them.
 //
-// Used by discovery. The few functions and structures used are declared here, in
-// the layout of the library's stable ABI. An Nvml is confined to one thread;
+// Used by discovery. The few functions and structures used are declared here,
+// in the layout of the library's stable ABI. An Nvml is confined to one thread;
 // closing it closes the library.
 #ifndef ITHACA_DAEMON_TOPOLOGY_NVML_H_
 #define ITHACA_DAEMON_TOPOLOGY_NVML_H_
@@ -45,8 +45,9 @@ class Nvml {
   static absl::StatusOr<std::unique_ptr<Nvml>> Open(const std::string& library);
   virtual ~Nvml() = default;
 
-  // All GPUs in NVML's order, which is that of PCI. Errors: INTERNAL with NVML's
-  // words when they cannot be listed; what one GPU does not answer is absent.
+  // All GPUs in NVML's order, which is that of PCI. Errors: INTERNAL with
+  // NVML's words when they cannot be listed; what one GPU does not answer is
+  // absent.
   virtual absl::StatusOr<std::vector<NvmlGpu>> Gpus() = 0;
 };
 

@@ -75,7 +75,6 @@ void Apply(const NvmlGpu& gpu, const std::set<std::string>& own,
   // What the links say is better than what the table has.
   a.clear_nvlink_bytes_per_second();
   from_nvml("nvlink_domain");
-  from_nvml("nvlink_bytes_per_second");
 }
 
 }  // namespace
@@ -100,12 +99,14 @@ void AddNvmlGpus(const std::vector<NvmlGpu>& gpus, uint32_t source,
     Apply(gpu, own, source, a);
   }
   const int from_nvml = node.accelerators_size();
-  for (v1::Accelerator& each : rest)
-    *node.add_accelerators() = std::move(each);
+  for (v1::Accelerator& each : rest) *node.add_accelerators() = std::move(each);
   SetNvlinkDomains(node);
   for (int i = 0; i < node.accelerators_size(); ++i) {
     v1::Accelerator& a = *node.mutable_accelerators(i);
     a.set_local_index(static_cast<uint32_t>(i));
+    if (a.has_nvlink_bytes_per_second() && i < from_nvml)
+      SetOrigin("nvlink_bytes_per_second", source, kLocation,
+                *a.mutable_origins());
     const KnownAccelerator* known = FindAccelerator(a.model());
     if (i >= from_nvml || known == nullptr) continue;
     KnownAccelerator figures = *known;

@@ -14,9 +14,9 @@ namespace ithaca::topology {
 
 // Adds what NVML says to the accelerators of `node` with the same PCI address,
 // and those it lacks. NVML's order comes first, and its facts win; others keep
-// their order behind. NVLink domains are the fabric's, else those of the links; a
-// GPU without active NVLinks is in none. Figures that neither says come from the
-// table. Origins get `source`, and `table_source` for the table.
+// their order behind. NVLink domains are the fabric's, else those of the links;
+// a GPU without active NVLinks is in none. Figures that neither says come from
+// the table. Origins get `source`, and `table_source` for the table.
 void AddNvmlGpus(const std::vector<NvmlGpu>& gpus, uint32_t source,
                  uint32_t table_source, v1::Node& node);
 

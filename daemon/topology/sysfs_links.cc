@@ -60,8 +60,7 @@ void Sysfs::AddInterfaces() {
   std::vector<std::string> found;
   std::error_code error;
   for (fs::directory_iterator it(root_ + "/class/net", error), end;
-       !error && it != end && found.size() < kMaxPerNode;
-       it.increment(error)) {
+       !error && it != end && found.size() < kMaxPerNode; it.increment(error)) {
     const std::string name = it->path().filename().string();
     std::error_code ignored;
     if (known.count(name) == 0 && fs::exists(it->path() / "device", ignored))
@@ -92,9 +91,9 @@ void Sysfs::AddInterfaceFacts(v1::Rail& rail) {
 // rate is "400 Gb/sec (4X NDR)", state "4: ACTIVE".
 void Sysfs::AddRdmaFacts(v1::Rail& rail) {
   if (rail.rdma_device().empty()) return;
-  const std::string base = absl::StrCat("/class/infiniband/", rail.rdma_device(),
-                                        "/ports/",
-                                        rail.has_port() ? rail.port() : 1);
+  const std::string base =
+      absl::StrCat("/class/infiniband/", rail.rdma_device(), "/ports/",
+                   rail.has_port() ? rail.port() : 1);
   const std::vector<std::string> rate =
       absl::StrSplit(Read(base + "/rate"), ' ');
   double gigabits = 0;
@@ -128,8 +127,8 @@ v1::PciLink Sysfs::LinkOf(const std::string& address) const {
 template <typename Device>
 void Sysfs::AddDeviceFacts(Device& device) {
   if (device.pci_address().empty()) return;
-  const std::string base = absl::StrCat("/bus/pci/devices/",
-                                        device.pci_address());
+  const std::string base =
+      absl::StrCat("/bus/pci/devices/", device.pci_address());
   const v1::PciLink link = LinkOf(device.pci_address());
   if (link.ByteSizeLong() > 0) {
     *device.mutable_pci_link() = link;

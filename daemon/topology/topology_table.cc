@@ -25,7 +25,8 @@ std::string AmountText(bool present, uint64_t amount, Unit unit) {
 }
 
 std::string Shortened(const std::string& text) {
-  return text.size() <= kMaxNames ? text : text.substr(0, kMaxNames - 3) + "...";
+  return text.size() <= kMaxNames ? text
+                                  : text.substr(0, kMaxNames - 3) + "...";
 }
 
 std::string LinkText(bool present, const v1::PciLink& link) {
@@ -53,11 +54,11 @@ std::string DomainText(const v1::Accelerator& a, const std::string& node) {
   } else {
     domain = "beyond the node";
   }
-  return absl::StrCat("NVLink ",
-                      AmountText(a.has_nvlink_bytes_per_second(),
-                                 a.nvlink_bytes_per_second(),
-                                 Unit::kBytesPerSecond),
-                      " ", domain);
+  return absl::StrCat(
+      "NVLink ",
+      AmountText(a.has_nvlink_bytes_per_second(), a.nvlink_bytes_per_second(),
+                 Unit::kBytesPerSecond),
+      " ", domain);
 }
 
 std::string AcceleratorText(const v1::Accelerator& a, const std::string& node) {
@@ -76,17 +77,17 @@ std::string RailText(const v1::Rail& rail) {
       AmountText(rail.has_speed_mbps(), rail.speed_mbps(), Unit::kMegabits);
   if (rail.state() == v1::LINK_STATE_DOWN) absl::StrAppend(&text, ", down");
   if (!rail.pci_address().empty())
-    absl::StrAppend(&text, ", ", LinkText(rail.has_pci_link(), rail.pci_link()));
+    absl::StrAppend(&text, ", ",
+                    LinkText(rail.has_pci_link(), rail.pci_link()));
   return absl::StrCat(text, ", ", NumaText(rail));
 }
 
 std::string CpuText(const v1::Node& node) {
   const v1::Cpu& cpu = node.cpu();
-  std::string text =
-      !cpu.model().empty() ? cpu.model()
-      : cpu.vendor().empty() ? "processors unknown"
-                             : absl::StrCat(cpu.vendor(), " ",
-                                            cpu.architecture());
+  std::string text = !cpu.model().empty() ? cpu.model()
+                     : cpu.vendor().empty()
+                         ? "processors unknown"
+                         : absl::StrCat(cpu.vendor(), " ", cpu.architecture());
   if (cpu.has_packages()) absl::StrAppend(&text, " x", cpu.packages());
   if (node.numa_nodes_size() > 0)
     absl::StrAppend(&text, ", ", node.numa_nodes_size(), " NUMA node",
@@ -97,8 +98,9 @@ std::string CpuText(const v1::Node& node) {
 }
 
 // Neighbouring texts that are equal, as "first", how many.
-void AppendGrouped(const std::vector<std::pair<std::string, std::string>>& items,
-                   std::string& out) {
+void AppendGrouped(
+    const std::vector<std::pair<std::string, std::string>>& items,
+    std::string& out) {
   for (size_t i = 0; i < items.size();) {
     std::vector<std::string> names;
     const std::string& text = items[i].second;
@@ -135,8 +137,8 @@ std::string LevelLine(const v1::Topology& topology, int level) {
       pods.insert(node.pods(level));
   const v1::Level& facts = topology.levels(level);
   return absl::StrCat(
-      "  ", facts.name(), "  ", pods.size(), pods.size() == 1 ? " pod" : " pods",
-      ", oversubscription ",
+      "  ", facts.name(), "  ", pods.size(),
+      pods.size() == 1 ? " pod" : " pods", ", oversubscription ",
       facts.has_oversubscription()
           ? absl::StrFormat("%.3g", facts.oversubscription())
           : kUnknown,
@@ -167,11 +169,10 @@ std::string TopologyTable(const v1::Topology& with_origins) {
   size_t accelerators = 0;
   for (const v1::Node& node : topology.nodes())
     accelerators += static_cast<size_t>(node.accelerators_size());
-  std::string out =
-      absl::StrCat(topology.nodes_size(),
-                   topology.nodes_size() == 1 ? " node, " : " nodes, ",
-                   accelerators, accelerators == 1 ? " accelerator\n"
-                                                   : " accelerators\n");
+  std::string out = absl::StrCat(
+      topology.nodes_size(),
+      topology.nodes_size() == 1 ? " node, " : " nodes, ", accelerators,
+      accelerators == 1 ? " accelerator\n" : " accelerators\n");
   absl::StrAppend(&out, "\nNETWORK\n");
   for (int i = 0; i < topology.levels_size(); ++i)
     absl::StrAppend(&out, LevelLine(topology, i));
