@@ -67,30 +67,46 @@ Poller::~Poller() {
 }
 
 StatusOr<uint64_t> Poller::Add(int fd, uint32_t events, Pollable* pollable) {
-  const uint64_t token = next_token_++;
+  if (free_.empty()) {
+    free_.push_back(watches_.size());
+    watches_.emplace_back();
+  }
+  const uint32_t place = free_.back();
+  Watch& watch = watches_[place];
+  const uint64_t token = uint64_t{watch.round + 1} << 32 | place;
   epoll_event event = {};
   event.events = events;
   event.data.u64 = token;
   if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event) != 0)
     return ErrnoError(Code::kResourceExhausted, errno, "cannot watch a socket");
-  watches_[token] = {fd, pollable};
+  free_.pop_back();
+  watch = {watch.round + 1, fd, pollable};
   return token;
 }
 
+Poller::Watch* Poller::Find(uint64_t token) {
+  const size_t place = static_cast<uint32_t>(token);
+  if (place >= watches_.size()) return nullptr;
+  Watch* const watch = &watches_[place];
+  const bool same = watch->pollable != nullptr && watch->round == token >> 32;
+  return same ? watch : nullptr;
+}
+
 void Poller::SetEvents(uint64_t token, uint32_t events) {
-  const auto watch = watches_.find(token);
-  if (watch == watches_.end()) return;
+  const Watch* const watch = Find(token);
+  if (watch == nullptr) return;
   epoll_event event = {};
   event.events = events;
   event.data.u64 = token;
-  epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, watch->second.fd, &event);
+  epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, watch->fd, &event);
 }
 
 void Poller::Remove(uint64_t token) {
-  const auto watch = watches_.find(token);
-  if (watch == watches_.end()) return;
-  epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, watch->second.fd, nullptr);
-  watches_.erase(watch);
+  Watch* const watch = Find(token);
+  if (watch == nullptr) return;
+  epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, watch->fd, nullptr);
+  watch->pollable = nullptr;
+  free_.push_back(watch - watches_.data());
 }
 
 void Poller::FlushSoon(Flushable* flushable) {
@@ -116,9 +132,8 @@ int Poller::Poll() {
   const int n = epoll_wait(epoll_fd_, events, kBatch, 0);
   for (int i = 0; i < n; ++i) {
     // A handler before may have removed this one.
-    const auto watch = watches_.find(events[i].data.u64);
-    if (watch != watches_.end())
-      watch->second.pollable->OnReady(events[i].events);
+    if (const Watch* const watch = Find(events[i].data.u64))
+      watch->pollable->OnReady(events[i].events);
   }
   EndLingerers();
   return std::max(n, 0);

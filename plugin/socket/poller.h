@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <list>
 #include <memory>
-#include <unordered_map>
 #include <vector>
 
 #include "plugin/core/clock.h"
@@ -77,12 +76,17 @@ class Poller {
 
   const int epoll_fd_;
   const Clock* const clock_;
+  // Side by side, so that finding what is ready among many costs little.
   struct Watch {
-    int fd;
-    Pollable* pollable;
+    uint32_t round = 0;  // how often the place was given away, from 1
+    int fd = -1;
+    Pollable* pollable = nullptr;  // null: the place is free
   };
-  uint64_t next_token_ = 1;
-  std::unordered_map<uint64_t, Watch> watches_;
+  // A token is a place (low half) and its round; 0 is none. Null when the place
+  // is not that token's any more.
+  Watch* Find(uint64_t token);
+  std::vector<Watch> watches_;
+  std::vector<uint32_t> free_;  // places
   std::vector<Flushable*> flush_;
   std::list<std::unique_ptr<Lingerer>> lingerers_;  // by deadline
   std::list<std::unique_ptr<Lingerer>> lingered_;   // done, to be destroyed

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -36,10 +37,12 @@ class Peer : public Pollable, public Flushable {
     ++ready;
     EXPECT_GT(recv(fd_[0], poller_->scratch(), Poller::kScratchBytes, 0), 0);
     poller_->FlushSoon(this);
+    if (on_ready) on_ready();
   }
   void OnFlush() override { ++flushed; }
   int ready = 0;
   int flushed = 0;
+  std::function<void()> on_ready;  // may be empty
 
  private:
   Poller* const poller_;
@@ -57,6 +60,23 @@ class PollerTest : public testing::Test {
   std::unique_ptr<Poller> poller_ = std::move(Poller::Create(&clock_)).value();
   std::vector<std::unique_ptr<Peer>> peers_;
 };
+
+// Both are ready; whoever comes first replaces the other.
+TEST_F(PollerTest, AnEventIsNotForWhoTookTheOnesPlace) {
+  Add(2);
+  for (int i : {0, 1}) {
+    peers_[i]->Poke();
+    peers_[i]->on_ready = [this, i] {
+      peers_[1 - i] = std::make_unique<Peer>(poller_.get());
+      peers_[1 - i]->Poke();
+    };
+  }
+  EXPECT_EQ(poller_->Poll(), 2);
+  EXPECT_EQ(peers_[0]->ready + peers_[1]->ready, 1);
+  EXPECT_EQ(poller_->Poll(), 1);
+  EXPECT_EQ(peers_[0]->ready, 1);
+  EXPECT_EQ(peers_[1]->ready, 1);
+}
 
 // The same work for one message among 16 peers and among 4,096.
 TEST_F(PollerTest, ATurnTouchesWhatIsReadyAlone) {
