@@ -42,6 +42,13 @@ void Comm::StartWatch(int64_t now_ns) {
 }
 
 bool Comm::Watch(int64_t now_ns) {
+  // At rest, or between messages: its last bytes are looked after at the end of
+  // the rest. Those who have thousands of peers pay for the busy ones.
+  if (!connection()->busy() && now_ns - busy_ns_ < kRestNs &&
+      connection()->whole()) {
+    alive_ns_ = now_ns;
+    return true;
+  }
   CheckLanes(now_ns);
   if (!connection()->status().ok()) return false;
   if (connection()->busy())
@@ -96,8 +103,7 @@ void Comm::CheckLane(int index, int64_t now_ns) {
   if (!heard && !Sample(index, &sample)) sample = rails::PathSample();
   watched.health.OnSample(sample, now_ns);
   watched.outstanding = heard || sample.outstanding || sample.held;
-  if (connection()->busy() && watched.health.WantsPing(now_ns))
-    Ping(index);
+  if (connection()->busy() && watched.health.WantsPing(now_ns)) Ping(index);
 }
 
 void Comm::CheckLanes(int64_t now_ns) {

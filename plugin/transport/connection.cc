@@ -76,6 +76,12 @@ int Connection::lanes_up() const {
   return up;
 }
 
+bool Connection::whole() const {
+  for (const LaneSlot& slot : lanes_)
+    if (slot.dial != 0 && !slot.up) return false;
+  return status_.ok();
+}
+
 // --- Lanes that go.
 
 void Connection::OnLaneDown(Lane* lane, const Status& why) {

@@ -132,6 +132,8 @@ class Connection : public LaneSink {
     return lanes_[index].up ? lanes_[index].lane.get() : nullptr;
   }
   uint32_t dial(int index) const { return lanes_[index].dial; }
+  // Whether every lane that ever came up is up, and nothing failed.
+  bool whole() const;
   // The peer said bye: lanes that are down stay so.
   bool peer_left() const { return peer_left_; }
 
