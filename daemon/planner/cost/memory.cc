@@ -257,21 +257,23 @@ class Counting {
 };
 
 void SetMargins(const Hardware& hardware, MemoryCost& cost) {
-  double least = 0;  // of the shares that are missing
+  double least = 0;  // margin as a share of the limit
+  auto consider = [&](Binding which, double limit, double margin) {
+    const double share = margin / limit;
+    if (cost.tightest != Binding::kNone && share >= least) return;
+    cost.tightest = which;
+    least = share;
+    if (share < 0) cost.binding = which;
+  };
   if (hardware.memory_bytes) {
     const double has = static_cast<double>(*hardware.memory_bytes);
     cost.device_margin = has - cost.device;
-    if (*cost.device_margin < 0) {
-      cost.binding = Binding::kDevice;
-      least = *cost.device_margin / has;
-    }
+    consider(Binding::kDevice, has, *cost.device_margin);
   }
   if (hardware.host_memory_bytes) {
     const double has = static_cast<double>(*hardware.host_memory_bytes);
     cost.host_margin = has - cost.host;
-    if (*cost.host_margin < 0 && *cost.host_margin / has < least) {
-      cost.binding = Binding::kHost;
-    }
+    consider(Binding::kHost, has, *cost.host_margin);
   }
 }
 

@@ -144,6 +144,9 @@ struct MemoryCost {
   std::optional<double> host_margin;
   // What does not fit (the one with less room, as a share), or kNone.
   Binding binding = Binding::kNone;
+  // The one of the two with less room, as a share, whether or not it fits;
+  // kNone when neither limit is known.
+  Binding tightest = Binding::kNone;
 
   double Of(DevicePart part) const {
     return device_parts[static_cast<size_t>(part)];

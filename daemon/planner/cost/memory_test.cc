@@ -211,13 +211,18 @@ TEST(Memory, SaysWhatBinds) {
       Cost(Llama8B(), Tokens(1 << 20), strategy, hardware);
   EXPECT_FALSE(unknown.device_margin.has_value());
   EXPECT_EQ(unknown.binding, Binding::kNone);
+  EXPECT_EQ(unknown.tightest, Binding::kNone);
   hardware.accelerators_per_node = 8;
   hardware.memory_bytes = uint64_t{80} << 30;
   hardware.host_memory_bytes = uint64_t{1} << 30;
   const MemoryCost host = Cost(Llama8B(), Tokens(1 << 20), strategy, hardware);
   EXPECT_EQ(host.binding, Binding::kHost);
   EXPECT_EQ(*host.host_margin, kGiB - host.host);
+  EXPECT_EQ(host.tightest, Binding::kHost);
   hardware.host_memory_bytes = uint64_t{4} << 40;
+  const MemoryCost fits = Cost(Llama8B(), Tokens(1 << 20), strategy, hardware);
+  EXPECT_EQ(fits.binding, Binding::kNone);
+  EXPECT_EQ(fits.tightest, Binding::kDevice);
   hardware.memory_bytes = uint64_t{8} << 30;
   EXPECT_EQ(Cost(Llama8B(), Tokens(1 << 20), strategy, hardware).binding,
             Binding::kDevice);

@@ -40,6 +40,7 @@ class Timing {
 
   TimeCost Run() {
     Compute();
+    free_ = Plus(cost_.attention, cost_.linear);
     for (size_t p = 0; p < kTrafficParts; ++p) {
       Traffic(static_cast<TrafficPart>(p));
     }
@@ -163,7 +164,12 @@ class Timing {
   void Traffic(TrafficPart part) {
     const size_t p = static_cast<size_t>(part);
     cost_.traffic[p] = Alone(part);
-    cost_.exposed[p] = Uncovered(cost_.traffic[p], Cover(part));
+    Seconds cover = Cover(part);
+    if (cover && free_) cover = std::min(*cover, *free_);
+    cost_.exposed[p] = Uncovered(cost_.traffic[p], cover);
+    if (cost_.exposed[p] && free_) {
+      *free_ -= *cost_.traffic[p] - *cost_.exposed[p];
+    }
   }
 
   // q, k, v and o as the busiest rank sends and receives them: read, written.
@@ -254,6 +260,7 @@ class Timing {
   const Placement& where_;
   const Hardware& hardware_;
   const TimeAssumptions& assume_;
+  Seconds free_;  // compute behind which nothing hides yet
   TimeCost cost_;
 };
 
@@ -310,6 +317,7 @@ std::vector<std::string> Sentences(const TimeAssumptions& a, const Work& work,
                         ? "Flows share a NIC in inverse proportion to latency."
                         : "The transport keeps uplinks full.");
   }
+  lines.push_back("No two hide behind the same second of compute.");
   if (work.training) {
     lines.push_back("The optimizer's own computation is not counted.");
   }

@@ -142,16 +142,17 @@ class Costing {
     Set(TrafficPart::kPipeline, once, micro_batches_);
   }
 
-  // What of the parameters of a layer goes to others in one reduce-scatter or
-  // all-gather over the ranks that hold the same ones, in elements.
+  // What of the rank's parameters goes to others in one reduce-scatter or
+  // all-gather over the ranks that hold the same ones: elements per layer, the
+  // tables spread over the layers.
   double ParametersToOthers() const {
     const double data = static_cast<double>(strategy_.data_parallel) *
                         strategy_.ring * strategy_.ulysses;
-    const double expert = strategy_.expert_parallel;
-    const Parameters all = CountParameters(model_);
-    return ToOthers(all.LayerWithoutExperts() / strategy_.tensor, data) +
-           ToOthers(all.LayerExperts() / strategy_.tensor / expert,
-                    data / expert);
+    const RankParameters rank =
+        ParametersOfRank(CountParameters(model_), model_, strategy_, 0);
+    return (ToOthers(rank.shared, data) +
+            ToOthers(rank.experts, data / strategy_.expert_parallel)) /
+           layers_;
   }
 
   void DataParallel() {

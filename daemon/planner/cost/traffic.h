@@ -16,13 +16,13 @@
 //             backward the same; tokens evenly over experts
 //   stage     b*S'/T*h*e                       to the next; backward the same
 // Full recompute repeats the forward pass of all but parameters and stages.
-// Parameters, over D = dp * R * U ranks (experts: over D / E):
+// Parameters, over D = dp * R * U ranks (experts: over D / E), w bytes per
+// gradient; those of embedding and head are spread over the layers:
 //   ZeRO 0, 1 2*params*w*(D-1)/D per step (all-reduce; or reduce-scatter of
 //             gradients, all-gather of parameters)
 //   ZeRO 2    reduce-scatter per micro-batch, all-gather per step
 //   ZeRO 3    per micro-batch two all-gathers and one reduce-scatter
-// Left out: embedding, logits, loss, norms' gradients (none is of order b*S*h*L
-// or of order params).
+// Left out: activations of embedding, logits and loss (not times L).
 #ifndef ITHACA_DAEMON_PLANNER_COST_TRAFFIC_H_
 #define ITHACA_DAEMON_PLANNER_COST_TRAFFIC_H_
 
@@ -91,9 +91,9 @@ struct TrafficCost {
   std::array<double, kLinkClasses> PerStepByLink(const Placement& where) const;
 };
 
-// Of a rank of a middle pipeline stage (ceil(L / pp) layers). REQUIRES: the
-// comments of job.h hold, and `heads` is FiguresOfHeads of the same model and
-// degrees.
+// Of a rank of the first pipeline stage, which has ceil(L / pp) layers and the
+// embedding. REQUIRES: the comments of job.h hold, and `heads` is
+// FiguresOfHeads of the same model and degrees.
 TrafficCost CostTraffic(const ModelDims& model, const Work& work,
                         const Strategy& strategy, const HeadFigures& heads,
                         const Precision& precision = {});

@@ -151,10 +151,7 @@ TEST(Traffic, ZeroStages) {
   work.micro_batches = 3;
   Strategy strategy = Over(4, 1, 1);
   strategy.data_parallel = 2;
-  // One layer: q, o 4096^2, k, v 4096*1024, MLP 3*4096*14336, norms.
-  const double layer =
-      2.0 * 4096 * 4096 + 2.0 * 4096 * 1024 + 3.0 * 4096 * 14336 + 2 * 4096;
-  const double moved = layer * 7 / 8 * 2 * 32;  // bytes, all layers
+  const double moved = 8030261248.0 * 7 / 8 * 2;  // bytes, all parameters
   auto of = [&](uint32_t stage) {
     strategy.zero_stage = stage;
     const TrafficCost cost = Cost(model, work, strategy);
@@ -165,6 +162,19 @@ TEST(Traffic, ZeroStages) {
   EXPECT_EQ(of(1), std::make_pair(moved, moved));
   EXPECT_EQ(of(2), std::make_pair(moved, 3 * moved));
   EXPECT_EQ(of(3), std::make_pair(6 * moved, 3 * moved));
+}
+
+// 3 * params_layer * e * (D-1)/D; a plain block has 12 d^2 parameters.
+TEST(Traffic, ZeroThreePerLayer) {
+  ModelDims model = Gpt(4096, 32, 32, 1);
+  Strategy strategy = Over(16, 1, 1);
+  strategy.zero_stage = 3;
+  const TrafficCost cost = Cost(model, Tokens(8192), strategy);
+  const double d2 = 4096.0 * 4096;
+  EXPECT_NEAR((cost.Of(TrafficPart::kParameters).once.Sum() +
+               cost.Of(TrafficPart::kGradients).once.Sum()) /
+                  2 / (15.0 / 16) / d2,
+              3 * 12, 0.01);
 }
 
 TEST(Traffic, Experts) {
