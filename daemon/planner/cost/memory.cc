@@ -115,15 +115,16 @@ class Counting {
     if (data_ * strategy_.tensor * strategy_.pipeline > 1) {
       bytes += group_buffers;
     }
-    for (uint32_t peers : {strategy_.ulysses - 1, strategy_.expert_parallel - 1,
-                           std::min(strategy_.ring - 1, 2u),
-                           std::min(strategy_.pipeline - 1, 2u)}) {
-      bytes += peers * peer_buffers;
-    }
+    const double peers =
+        (strategy_.ulysses - 1.0) + (strategy_.expert_parallel - 1.0) +
+        std::min(strategy_.ring - 1, 2u) + std::min(strategy_.pipeline - 1, 2u);
+    bytes += peers * peer_buffers;
     At(static_, DevicePart::kCommunication) = bytes;
+    Host(HostPart::kPlugin) =
+        peers * assume_.nccl_channels_per_peer *
+        static_cast<double>(assume_.plugin_host_bytes_per_connection);
     At(static_, DevicePart::kContext) =
         static_cast<double>(assume_.context_bytes);
-    Host(HostPart::kPlugin) = static_cast<double>(assume_.plugin_host_bytes);
   }
 
   void Kept() {

@@ -70,9 +70,11 @@ struct MemoryAssumptions {
   uint32_t nccl_channels_per_peer = 2;
   uint64_t nccl_buffer_bytes = uint64_t{4} << 20;        // Simple
   uint64_t nccl_other_buffer_bytes = uint64_t{5} << 20;  // LL and LL128
-  uint64_t plugin_device_bytes = 0;  // of Ithaca's plugin, per rank
-  uint64_t plugin_host_bytes = 0;    // the same, on the host
-  uint64_t other_device_bytes = 0;   // what else is known to be taken
+  // Ithaca's plugin has nothing on the accelerator. On the host a connection
+  // over shared memory takes this much (plugin/shm), one over sockets less.
+  uint64_t plugin_device_bytes = 0;
+  uint64_t plugin_host_bytes_per_connection = uint64_t{276} << 10;
+  uint64_t other_device_bytes = 0;  // what else is known to be taken
   // Of activations, lost between allocations.
   double fragmentation = 0.1;
 };
