@@ -20,11 +20,16 @@ namespace {
 
 // What one call may read before others get their turn.
 constexpr int kReadsPerTurn = 8;
-// What is read ahead of a payload's end, or when heads are expected: many heads,
-// but little of a payload, which then goes to its target without a copy.
+// What is read ahead of a payload's end, or when heads are expected: many
+// heads, but little of a payload, which then goes to its target without a copy.
 constexpr size_t kReadAheadBytes = 2048;
 // Pieces handed to the kernel with one system call.
 constexpr int kPiecesPerWrite = 64;
+
+// How long a peer may take to tell that it had got something twice, beyond two
+// round trips as they were.
+constexpr int64_t kTellNs = 10'000'000;
+constexpr int64_t kNsPerUs = 1'000;
 
 const char* Zeros() {
   static const char zeros[64 << 10] = {};
@@ -171,11 +176,17 @@ uint32_t SocketLane::retransmits() {
   tcp_info info = {};
   socklen_t length = sizeof(info);
   if (getsockopt(fd_, IPPROTO_TCP, TCP_INFO, &info, &length) != 0) return 0;
-  // Less those that the peer had got already. It tells so a round trip later:
-  // therefore those as of the last call, which was about that long ago.
-  const uint32_t before =
-      std::exchange(total_retransmits_, info.tcpi_total_retrans);
-  return before - info.tcpi_dsack_dups;
+  // Less those that the peer had got already, of which it tells a round trip
+  // later: until then none counts.
+  const int64_t now_ns = MonotonicClock().NowNs();
+  if (now_ns - counted_ns_ >= kTellNs + 2 * kNsPerUs * info.tcpi_rtt) {
+    counted_ns_ = now_ns;
+    told_retransmits_ =
+        std::exchange(total_retransmits_, info.tcpi_total_retrans);
+  }
+  const uint32_t lost = told_retransmits_ - info.tcpi_dsack_dups;
+  if (static_cast<int32_t>(lost - lost_) > 0) lost_ = lost;
+  return lost_;
 }
 
 // --- Input.

@@ -88,7 +88,12 @@ class SocketLane final : public Lane, private Pollable, private Flushable {
   char* target_ = nullptr;  // null: dropped
   bool forgotten_ = false;
   LaneCounters counters_;
+  // Packets sent again: as counted last and when, as counted the time before,
+  // and of these the ones that had been lost.
+  int64_t counted_ns_ = 0;
   uint32_t total_retransmits_ = 0;
+  uint32_t told_retransmits_ = 0;
+  uint32_t lost_ = 0;
 };
 
 }  // namespace ithaca
