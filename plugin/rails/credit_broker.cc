@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <functional>
-#include <queue>
 #include <utility>
 
 #include "plugin/rails/loss_memory.h"
@@ -19,13 +17,15 @@ constexpr double kPlenty = 2 << 20;
 constexpr uint64_t kLeastFragment = 16 << 10;
 constexpr uint64_t kMostFragment = 512 << 10;
 // Below this the frames' heads and acknowledgements cost more than a smaller
-// fragment wins: the path waits between fragments instead.
+// fragment wins.
 constexpr uint64_t kSmallestFragment = 8 << 10;
-// All narrow paths of a rail together may have one fragment on its way: a full
-// uplink between switches is shared with other receivers, which do the same.
-constexpr uint64_t kNarrowFragment = 12 << 10;
+// What all narrow paths of a rail together may have on its way: a full uplink
+// between switches is shared with other receivers, which do the same.
+constexpr uint64_t kNarrowBytes = 20 << 10;
 constexpr uint64_t kPage = 4096;
 constexpr double kWindowSeconds = 1.3e-3;
+// A fragment is no more than its path brings in this time.
+constexpr double kPathSeconds = 4 * kWindowSeconds;
 constexpr double kFragmentSeconds = 128e-6;
 
 }  // namespace
@@ -40,19 +40,13 @@ struct PathState {
   uint64_t granted = 0;      // bytes in all
   uint64_t settled = 0;      // of them, arrived or lost
   bool active = false;       // counted in Rail::active
-  bool queued = false;       // stands in Rail::ready or Rail::later
+  bool queued = false;       // stands in Rail::ready or Rail::ready_narrow
   uint64_t written_off = 0;  // of path.outstanding(), not in Rail::outstanding
-  int64_t not_before_ns = 0;
   LossMemory loss;
   bool narrow = false;  // by its loss, as counted in Rail::narrow_outstanding
 };
 
 struct CreditBroker::Rail {
-  struct Later {
-    int64_t when_ns;
-    PathState* path;
-    bool operator>(const Later& other) const { return when_ns > other.when_ns; }
-  };
   uint64_t outstanding = 0;
   // How long the last grants waited at this end, in turn, and the least.
   std::array<int64_t, 16> grant_waits{};
@@ -65,7 +59,6 @@ struct CreditBroker::Rail {
   uint64_t narrow_outstanding = 0;  // of it, by narrow paths
   std::deque<PathState*> ready;     // have waiters, and room of their own
   std::deque<PathState*> ready_narrow;
-  std::priority_queue<Later, std::vector<Later>, std::greater<>> later;
   // Grants by age. What is late waits in a queue elsewhere (its sender's rail
   // is slow, or stopped), and must not take the room of others here.
   struct Grant {
@@ -147,30 +140,23 @@ uint64_t CreditBroker::Offer(const PathState& state) const {
   const Rail& rail = rails_[state.rail];
   if (Full(state)) return 0;
   const uint64_t most = FragmentBytes(rail);
-  uint64_t offer = most;
-  if (state.narrow) {
-    if (rail.narrow_outstanding > 0) return 0;
-    offer = std::min(most, kNarrowFragment);
-  } else {
-    if (now_ns_ < state.not_before_ns) return 0;
-    const uint64_t budget = Budget(state);
-    if (budget < most)
-      offer =
-          std::max(budget / kPage * kPage, std::min(kSmallestFragment, most));
-  }
+  double bears = Budget(state);
+  const double speed = state.path.bytes_per_second();
+  if (limits_.fragment_bytes == 0 && speed > 0)
+    bears = std::min(bears, speed * kPathSeconds);
+  const uint64_t offer =
+      std::clamp(static_cast<uint64_t>(bears) / kPage * kPage,
+                 std::min(kSmallestFragment, most), most);
+  if (state.narrow && rail.narrow_outstanding > 0 &&
+      rail.narrow_outstanding + offer > kNarrowBytes)
+    return 0;
   return HasRoom(rail, offer) ? offer : 0;
 }
 
 bool CreditBroker::Full(const PathState& state) const {
-  const uint64_t fragment = FragmentBytes(rails_[state.rail]);
-  const uint64_t budget = Budget(state);
   const uint64_t outstanding = state.path.outstanding();
-  // What is late on a narrow path may be lost, and TCP take long to notice: one
-  // budget more then, and no more, for the way may be stopped.
-  if (state.narrow)
-    return outstanding >
-           std::min(state.written_off, std::max(budget, fragment));
-  return outstanding > 0 && outstanding + fragment > budget;
+  return outstanding > 0 &&
+         outstanding + FragmentBytes(rails_[state.rail]) > Budget(state);
 }
 
 // --- Queues.
@@ -180,15 +166,11 @@ void CreditBroker::Queue(PathState* state) {
   if (state->queued || state->waiting.empty() || Full(*state)) return;
   state->queued = true;
   ++state->references;
-  if (std::deque<PathState*>* const ready = ReadyQueue(*state))
-    ready->push_back(state);
-  else
-    rails_[state->rail].later.push({state->not_before_ns, state});
+  ReadyQueue(*state)->push_back(state);
 }
 
 std::deque<PathState*>* CreditBroker::ReadyQueue(const PathState& state) {
   Rail& rail = rails_[state.rail];
-  if (now_ns_ < state.not_before_ns) return nullptr;
   return state.narrow ? &rail.ready_narrow : &rail.ready;
 }
 
@@ -224,11 +206,6 @@ void CreditBroker::Settle(PathState* state, uint64_t bytes) {
 void CreditBroker::Serve(int64_t now_ns) {
   now_ns_ = now_ns;
   for (Rail& rail : rails_) {
-    while (!rail.later.empty() && rail.later.top().when_ns <= now_ns) {
-      PathState* const state = rail.later.top().path;
-      (state->narrow ? rail.ready_narrow : rail.ready).push_back(state);
-      rail.later.pop();
-    }
     WriteOffLate(&rail);
     // The narrow ones first: what they share is what everybody waits for.
     ServeQueue(&rail.ready_narrow);
@@ -241,8 +218,8 @@ void CreditBroker::ServeQueue(std::deque<PathState*>* ready) {
   for (size_t turns = ready->size(); turns > 0; --turns) {
     PathState* const state = ready->front();
     const bool wants = !state->waiting.empty() && !Full(*state);
-    // Since it was queued it may have become narrow, or have to pause: then it
-    // waits elsewhere, in nobody's way.
+    // Since it was queued it may have become narrow, or no more so: then it
+    // waits in the other queue.
     const bool belongs = ReadyQueue(*state) == ready;
     if (wants && belongs && Offer(*state) == 0) return;
     ready->pop_front();
@@ -347,12 +324,6 @@ void Ticket::Arrived(uint64_t bytes, const FragmentTimes& times) {
   rail.grant_wait_ns =
       *std::min_element(rail.grant_waits.begin(), rail.grant_waits.end());
   rail.base_delay_ns = path_->path.base_delay_ns();
-  const uint64_t budget = broker_->Budget(*path_);
-  const uint64_t least = std::min(kSmallestFragment, fragment);
-  if (budget < least)
-    path_->not_before_ns = now_ns + std::min(path_->path.average_delay_ns(),
-                                             broker_->TargetNs(rail)) *
-                                        (least - budget) / budget;
   broker_->Settle(path_, bytes);
   broker_->SetNarrow(path_, path_->loss.narrow(now_ns));
 }

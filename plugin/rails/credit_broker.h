@@ -5,14 +5,15 @@
 // together were allowed to send must fit into the path. Each rail has a window,
 // what its measured speed needs (1.3 ms, but at most 2 MiB, or the round trip
 // where that is more, and what grants wait at this end; two fragments at
-// least), shared by
-// the paths (peer processes) that have something to send. Each path may have
-// its share on the way, at least one fragment, of 128 us at the rail's speed
-// (16 to 512 KiB); less, and then with pauses, where its fragments wait in
-// queues (path.h). What is late, because it waits elsewhere, takes no room.
-// Paths that lose packets often (loss_memory.h) share one small fragment at a
-// time: so a full uplink slows those who cross it, and nobody else. Paths take
-// turns, and so do the connections of a path.
+// least), shared by the paths (peer processes) that have something to send.
+// Each path may have its share on the way, less where its fragments wait in
+// queues (path.h), but one fragment in any case. A fragment is 128 us at the
+// rail's speed (16 to 512 KiB), or what its path brings in 5.2 ms if that is
+// less, at least 8 KiB: so senders' slow rails and full uplinks hold small
+// ones, one per path. What is late, because it waits elsewhere, takes no room.
+// Paths that lose packets often (loss_memory.h) share 20 KiB: so a full uplink
+// slows those who cross it, and nobody else. Paths take turns, and so do the
+// connections of a path.
 //
 // Used by RecvConnection. Pure: no I/O, no clock; confined to the thread that
 // holds the engine's lock. Each call costs the same however many paths wait.
@@ -92,7 +93,7 @@ class CreditBroker {
  public:
   struct Limits {
     uint64_t window_bytes = 0;    // per rail; 0 = by the rail's speed
-    uint64_t fragment_bytes = 0;  // at most; 0 = by the rail's speed
+    uint64_t fragment_bytes = 0;  // at most; 0 = by rail's and path's speed
   };
 
   CreditBroker(int rails, Limits limits);
@@ -137,7 +138,7 @@ class CreditBroker {
   uint64_t Offer(const PathState& state) const;
   bool Full(const PathState& state) const;
   void Queue(PathState* state);
-  // Where it waits for its turn; null: it has to pause first.
+  // Where it waits for its turn.
   std::deque<PathState*>* ReadyQueue(const PathState& state);
   void CountActive(PathState* state);
   void SetNarrow(PathState* state, bool narrow);

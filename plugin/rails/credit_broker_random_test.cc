@@ -49,7 +49,7 @@ class RandomTickets {
   }
   void End() {
     for (auto& user : users_) Leave(user.get());
-    broker_.Serve(now_ += 60'000 * kMs);  // whatever pauses has its turn
+    broker_.Serve(now_ += 60'000 * kMs);  // what was narrow is no more
     EXPECT_EQ(broker_.paths(), 0);
     for (int rail = 0; rail < kRails; ++rail)
       EXPECT_EQ(broker_.outstanding(rail), 0);

@@ -72,7 +72,7 @@ class CreditBrokerTest : public testing::Test {
     EXPECT_EQ(Coming(), 0);
     EXPECT_EQ(broker_->outstanding(0), 0);
     receivers_.clear();
-    now_ += 60'000 * kMs;  // whatever pauses has its turn
+    now_ += 60'000 * kMs;  // what was narrow is no more
     Serve();
     EXPECT_EQ(broker_->paths(), 0);
   }
@@ -249,7 +249,7 @@ TEST_F(CreditBrokerTest, MoreThanWasOfferedMayBeTaken) {
 
 class NarrowTest : public CreditBrokerTest {
  protected:
-  // What the narrow path of all may have coming: one fragment.
+  // All narrow paths together may have 20 KiB coming: one fragment.
   void Lose(Receiver* receiver, int times) {
     for (int i = 0; i < times; ++i) {
       now_ += kMs;
@@ -264,7 +264,7 @@ class NarrowTest : public CreditBrokerTest {
   }
 };
 
-TEST_F(NarrowTest, PathsThatLosePacketsShareOneFragmentTheOthersTheRest) {
+TEST_F(NarrowTest, PathsThatLosePacketsShareLittleTheOthersTheRest) {
   const uint64_t window = 256 << 10;
   Make(1, {window, kFragment});
   std::vector<Receiver*> narrow, wide;
@@ -330,29 +330,54 @@ TEST_F(NarrowTest, APathThatBecomesNarrowInTheQueueHoldsNobodyUp) {
   Drain();
 }
 
-// As above, for one that has to pause between its fragments: its queue is full.
-TEST_F(CreditBrokerTest, APathThatHasToPauseHoldsNobodyUp) {
+// --- Paths whose fragments wait in queues.
+
+class SlowPathTest : public CreditBrokerTest {
+ protected:
+  // Fragments one by one, each `delay_ns` on its way and `more_ns` longer than
+  // the one before.
+  void Bring(Receiver* receiver, int count, int64_t delay_ns, int64_t more_ns) {
+    for (int i = 0; i < count; ++i) {
+      const uint64_t offer = receiver->ticket().Offer(now_);
+      ASSERT_GT(offer, 0) << "one at a time may always travel";
+      receiver->Take(offer);
+      now_ += delay_ns + i * more_ns;
+      const Receiver::Grant grant = receiver->coming.front();
+      receiver->coming.clear();
+      receiver->ticket().Arrived(grant.bytes,
+                                 {grant.granted_ns, grant.granted_ns, now_});
+    }
+  }
+};
+
+TEST_F(SlowPathTest, HasOneSmallFragmentAtATimeAndHoldsNobodyUp) {
   Make(1, {256 << 10, kFragment});
   Receiver* const slow = Idle(1);
   Receiver* const behind = Idle(2);
-  for (int i = 0; i < 100; ++i) {  // ever longer in a queue elsewhere
-    slow->Take(kFragment);
-    now_ += kMs + i * kMs;
-    const Receiver::Grant grant = slow->coming.front();
-    slow->coming.clear();
-    slow->ticket().Arrived(grant.bytes,
-                           {grant.granted_ns, grant.granted_ns, now_});
-  }
-  ASSERT_EQ(slow->ticket().Offer(now_), 0) << "it pauses";
-  now_ += 1000 * kMs;
-  slow->Take(kFragment);
-  now_ += 1000 * kMs;
-  Serve();  // late: it may have another
+  Bring(slow, 100, kMs, kMs);
+  EXPECT_EQ(slow->ticket().Offer(now_), kFragment / 2);
+  slow->Take(kFragment / 2);
+  EXPECT_EQ(slow->ticket().Offer(now_), 0);
   slow->ticket().Wait();
   behind->ticket().Wait();
-  slow->Arrive();  // and that one has to wait again
   Serve();
   EXPECT_GT(behind->granted, 0);
+  Drain();
+}
+
+TEST_F(SlowPathTest, AFragmentIsNoMoreThanThePathBringsSoon) {
+  Make(1, {});
+  Receiver* const other = Idle(1);
+  Receiver* const slow = Idle(2);
+  Bring(other, 200, 50 * kUs, 0);  // so the rail is fast
+  for (int i = 0; i < 200; ++i) {
+    const uint64_t offer = slow->ticket().Offer(now_);
+    slow->Take(offer);
+    now_ += offer * 1000 / 2;  // 2 MB/s, and no queue
+    slow->Arrive();
+  }
+  EXPECT_EQ(slow->ticket().Offer(now_), 8 << 10);  // 10.4 KB, whole pages
+  EXPECT_GE(other->ticket().Offer(now_), kFragment);
   Drain();
 }
 

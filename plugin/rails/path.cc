@@ -8,7 +8,7 @@ namespace {
 constexpr int64_t kRecentNs = 5'000'000'000;
 // No wait is taken for longer.
 constexpr int64_t kMostSpanNs = 10'000'000'000;
-// The rate is an average over about this long.
+// The rate is an average over about this long in which something was coming.
 constexpr double kRateNs = 20e6;
 constexpr double kLeastBudget = 1024;
 // What an arrival in time adds once the budget has been cut, of a step.
@@ -44,10 +44,11 @@ void Path::OnArrived(uint64_t bytes, const FragmentTimes& times,
   const int64_t delay_ns = std::max<int64_t>(1, now_ns - times.granted_ns);
   delay_ns_ =
       delay_ns_ == 0 ? delay_ns : delay_ns_ + (delay_ns - delay_ns_) / 4;
-  if (last_arrival_ns_ != 0 && now_ns > last_arrival_ns_) {
-    const double sample = bytes * 1e9 / (now_ns - last_arrival_ns_);
-    // By time, so that a burst after a pause weighs little.
-    const double weight = std::min(1.0, (now_ns - last_arrival_ns_) / kRateNs);
+  const int64_t busy_ns = now_ns - std::max(last_arrival_ns_, times.granted_ns);
+  if (busy_ns > 0) {
+    const double sample = bytes * 1e9 / busy_ns;
+    const double weight =
+        bytes_per_second_ == 0 ? 1 : std::min(1.0, busy_ns / kRateNs);
     bytes_per_second_ += weight * (sample - bytes_per_second_);
   }
   last_arrival_ns_ = now_ns;

@@ -39,7 +39,7 @@ class Path {
   // `target_ns` in queues between the sender and here (a slow rail of its, a
   // full uplink), or are lost in one, the budget shrinks; else it grows, up to
   // `most`. As Swift's window (Kumar et al., SIGCOMM 2020), on grants instead
-  // of packets. It may be less than a fragment: then fragments need pauses.
+  // of packets. It may be less than a fragment.
   double budget() const { return budget_; }
 
   struct Bounds {
@@ -54,7 +54,8 @@ class Path {
 
   uint64_t outstanding() const { return outstanding_; }
 
-  // What it brought lately, a moving average; 0 = unknown.
+  // What it brought lately while something was on its way, a moving average; 0
+  // = unknown.
   double bytes_per_second() const { return bytes_per_second_; }
   // How long the last grant waited in this end's own queues.
   int64_t grant_wait_ns() const { return grant_wait_ns_; }
@@ -64,8 +65,6 @@ class Path {
   // ago (nothing came for a while) counts as unknown: the path may have
   // recovered, and only a fragment can tell.
   int64_t delay_ns(int64_t now_ns) const;
-  // The average alone, however old.
-  int64_t average_delay_ns() const { return delay_ns_; }
 
  private:
   void Cut(double factor, int64_t now_ns);
