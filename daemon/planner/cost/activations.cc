@@ -1,7 +1,6 @@
 #include "daemon/planner/cost/activations.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace ithaca::planner {
 namespace {
@@ -162,14 +161,13 @@ class Counting {
     a_.logits += 2 * a_.hidden;
   }
 
-  // With u chunks two of them are on the accelerator.
+  // Two chunks are on the accelerator, all of them on the host.
   void Chunks() {
     if (strategy_.attention_chunk == 0) return;
-    const double chunks =
-        std::ceil(static_cast<double>(work_.sequence) /
-                  static_cast<double>(strategy_.attention_chunk));
-    const double here = std::min(1.0, 2 / chunks);
-    a_.chunk_host = chunks > 2 ? a_.q + a_.kv + a_.o : 0;
+    const double here =
+        std::min(1.0, 2.0 * static_cast<double>(strategy_.attention_chunk) /
+                          static_cast<double>(work_.sequence));
+    a_.chunk_host = here < 1 ? a_.q + a_.kv + a_.o : 0;
     for (double* part :
          {&a_.q, &a_.kv, &a_.o, &a_.attention_work, &a_.all_to_all}) {
       *part *= here;
