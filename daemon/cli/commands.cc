@@ -89,7 +89,8 @@ int Run(const Command& command, const std::vector<std::string>& line,
 
 const std::vector<Command>& AllCommands() {
   static const auto* const commands = new std::vector<Command>{
-      PlanCommand(),       GroupListCommand(),   GroupShowCommand(),
+      PlanCommand(),       ValidateCommand(),    MaxSeqCommand(),
+      ExplainCommand(),    GroupListCommand(),   GroupShowCommand(),
       GroupWatchCommand(), GroupDeleteCommand(), StatusCommand(),
       DemoCommand(),       VersionCommand(),
   };

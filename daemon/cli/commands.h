@@ -18,6 +18,9 @@ Command GroupListCommand();
 Command GroupShowCommand();
 Command GroupWatchCommand();
 Command PlanCommand();
+Command ValidateCommand();
+Command MaxSeqCommand();
+Command ExplainCommand();
 Command StatusCommand();
 Command VersionCommand();
 
