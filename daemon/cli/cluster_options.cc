@@ -1,11 +1,9 @@
-#include <google/protobuf/util/json_util.h>
-
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "daemon/cli/input.h"
 #include "daemon/cli/option_values.h"
 #include "daemon/cli/plan_options.h"
-#include "daemon/topology/cluster_yaml.h"
+#include "daemon/topology/read_topology.h"
 #include "daemon/topology/uniform.h"
 
 namespace ithaca::cli {
@@ -13,26 +11,14 @@ namespace {
 
 namespace v1 = planner::v1;
 
-// A topology in proto3's JSON, as --topology always took it.
-absl::Status ReadJson(const std::string& path, const std::string& json,
-                      topology::v1::Topology* topology) {
-  const auto parsed =
-      google::protobuf::util::JsonStringToMessage(json, topology);
-  if (parsed.ok()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      path, ": is not a topology in JSON: ", std::string(parsed.message()),
-      "; it looks like {\"nodes\": [{\"name\": \"a\", \"slots\": 8}]}"));
-}
-
 absl::Status FillFromFile(const Context& context, const std::string& path,
                           v1::PlanRequest* request) {
   const absl::StatusOr<std::string> text = ReadInput(context, path);
   if (!text.ok()) return text.status();
-  const size_t start = text->find_first_not_of(" \t\r\n");
-  if (start != std::string::npos && (*text)[start] == '{')
-    return ReadJson(path, *text, request->mutable_topology());
+  topology::ReadOptions options;
+  options.path = path == "-" ? "standard input" : path;
   absl::StatusOr<topology::v1::Topology> read =
-      topology::ReadClusterYaml(*text, path);
+      topology::ReadTopology(*text, options);
   if (!read.ok()) return read.status();
   *request->mutable_topology() = *std::move(read);
   return absl::OkStatus();
@@ -98,9 +84,10 @@ absl::Status FillUniform(const Context& context, v1::PlanRequest* request) {
 
 std::vector<Option> ClusterOptions() {
   return {
-      {"cluster", "FILE", "A cluster file (YAML), or -."},
-      {"topology", "FILE",
-       "Nodes as JSON (ithaca.topology.v1.Topology), or -."},
+      {"cluster", "FILE",
+       "A description of it, or -: ours (YAML, JSON), NCCL's or hwloc's XML, "
+       "Slurm's topology, kubectl get nodes -o json."},
+      {"topology", "FILE", "The same."},
       {"nodes", "N", "Equal nodes instead. Default: 1."},
       {"gpus-per-node", "N", "Their accelerators. Default: 8."},
       {"gpu", "NAME", "Which, e.g. h100-80g, a100-80g, b200."},

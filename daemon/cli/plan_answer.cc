@@ -237,7 +237,7 @@ std::string PlanAnswerText(const v1::PlanResponse& response, bool wide) {
     const size_t table = std::min(ranks.find("\n\n"), ranks.size());
     absl::StrAppend(&text, ranks.substr(0, table),
                     table < ranks.size() ? "\n" : "", EstimateText(plan, wide),
-                    ranks.substr(table));
+                    table < ranks.size() ? ranks.substr(table + 1) : "");
   }
   absl::StrAppend(&text, AlternativesText(response, wide),
                   CrossoverText(response, width),
@@ -256,7 +256,7 @@ std::string FindingsText(const v1::ValidateResponse& response,
     absl::StrAppend(
         &text, severity, finding.code().empty() ? "" : ": ", finding.code(),
         "\n",
-        WrapText(absl::StrCat(finding.field(), " ", finding.message()), "    ",
+        WrapText(absl::StrCat(finding.field(), ": ", finding.message()), "    ",
                  kNarrow));
     if (!finding.remedy().empty()) {
       absl::StrAppend(&text, WrapText(absl::StrCat("-> ", finding.remedy()),

@@ -176,23 +176,12 @@ bool IsSearch(const Context& context, const v1::PlanRequest& request) {
          request.topology().nodes_size() > 0;
 }
 
-// All accelerators, or slots, of the topology.
-uint64_t RanksOf(const topology::v1::Topology& topology) {
-  uint64_t ranks = 0;
-  for (const auto& node : topology.nodes()) {
-    ranks += node.accelerators_size() > 0
-                 ? static_cast<uint64_t>(node.accelerators_size())
-                 : node.slots();
-  }
-  return ranks;
-}
-
 absl::Status FillRanks(const Context& context, v1::PlanRequest* request) {
   v1::Constraints* constraints = request->mutable_constraints();
   absl::Status s = FillCount(context, "ranks", 1,
                              [=](uint32_t n) { constraints->set_ranks(n); });
   if (!s.ok() || constraints->ranks() > 0) return s;
-  const uint64_t all = RanksOf(request->topology());
+  const uint64_t all = RanksOfCluster(*request);
   if (all == 0 || all > std::numeric_limits<uint32_t>::max()) {
     return absl::InvalidArgumentError(
         "--ranks is missing; give the number of ranks, or a cluster "
@@ -236,6 +225,16 @@ std::vector<Option> StrategyOptions() {
       {"inside", "WHICH", "ulysses or ring on neighbouring ranks."},
       {"remainder", "POLICY", "uneven or pad, where ranks do not divide."},
   };
+}
+
+uint64_t RanksOfCluster(const v1::PlanRequest& request) {
+  uint64_t ranks = 0;
+  for (const auto& node : request.topology().nodes()) {
+    ranks += node.accelerators_size() > 0
+                 ? static_cast<uint64_t>(node.accelerators_size())
+                 : node.slots();
+  }
+  return ranks;
 }
 
 Option DaemonOption() {

@@ -4,6 +4,7 @@
 #ifndef ITHACA_DAEMON_CLI_PLAN_OPTIONS_H_
 #define ITHACA_DAEMON_CLI_PLAN_OPTIONS_H_
 
+#include <cstdint>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -29,6 +30,9 @@ absl::Status FillCluster(const Context& context,
                          planner::v1::PlanRequest* request);
 absl::Status FillStrategy(const Context& context,
                           planner::v1::PlanRequest* request);
+
+// Accelerators, or slots, of the request's topology; 0: it has none.
+uint64_t RanksOfCluster(const planner::v1::PlanRequest& request);
 
 enum class Length { kRequired, kIgnored };
 

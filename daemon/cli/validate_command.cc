@@ -3,6 +3,7 @@
 
 #include <google/protobuf/util/json_util.h>
 
+#include <limits>
 #include <ostream>
 
 #include "absl/strings/str_cat.h"
@@ -64,6 +65,10 @@ absl::Status ReadPlan(const std::string& path, const std::string& json,
 absl::Status FillContext(const Context& context, v1::PlanRequest* request) {
   absl::Status s = FillCluster(context, request);
   if (!s.ok()) return s;
+  const uint64_t ranks = RanksOfCluster(*request);
+  if (ranks <= std::numeric_limits<uint32_t>::max()) {
+    request->mutable_constraints()->set_ranks(static_cast<uint32_t>(ranks));
+  }
   if (context.args.Has("model")) {
     s = FillJob(context, request);
   } else if (context.args.Has("seq-len")) {
@@ -110,7 +115,9 @@ int RunValidate(const Context& context) {
   if (context.format != Format::kTable) {
     context.out << Render(*response, context.format);
   } else {
-    context.out << FindingsText(*response, context.args.words()[0]);
+    const std::string path = context.args.words()[0];
+    context.out << FindingsText(*response,
+                                path == "-" ? "standard input" : path);
   }
   return response->valid() ? kDone : kNo;
 }
@@ -120,7 +127,8 @@ std::vector<Option> Options() {
       {"framework", "NAME", "Whose configuration FILE is."}};
   const std::vector<Option> job = JobOptions();
   options.insert(options.end(), job.begin(), job.end());
-  options.push_back({"ranks", "N", "Ranks that it will run on."});
+  options.push_back(
+      {"ranks", "N", "Ranks that it will run on. Default: the cluster's."});
   const std::vector<Option> cluster = ClusterOptions();
   options.insert(options.end(), cluster.begin(), cluster.end());
   options.push_back({"daemon", "", "Asks the daemon."});

@@ -153,7 +153,8 @@ std::string TotalText(const v1::Plan& plan) {
       plan.head_imbalance(), plan.kv_head_copies(),
       FormatBytes(plan.total().forward_wire_bytes()));
   if (plan.workload().mode() == v1::MODE_TRAINING) {
-    absl::StrAppend(&text, "; backward each rank sends what it received");
+    absl::StrAppend(&text,
+                    "\n          backward each rank sends what it received");
   }
   return text + "\n";
 }
