@@ -26,6 +26,9 @@ struct CreditSim::Link {
   int64_t busy_until_ns = 0;
   uint64_t deepest = 0;
 
+  int64_t WaitNs(int64_t now_ns) const {
+    return std::max<int64_t>(0, busy_until_ns - now_ns);
+  }
   // When it has left, or -1: dropped.
   int64_t Pass(uint64_t bytes, int64_t now_ns) {
     busy_until_ns = std::max(busy_until_ns, now_ns);
@@ -126,11 +129,16 @@ struct CreditSim::Connection : rails::CreditWaiter {
         messages[index].fragments.Grant(bytes, lane, via, sim.now_ns_);
     ungranted -= fragment.bytes;
     picker.OnGranted(lane, fragment.bytes, sim.now_ns_);
-    // Grants wait behind what this host sends; switches hardly hold them up.
+    // Grants wait behind what this host sends, and in full uplinks.
     Link& egress = host.egress[via];
-    const int64_t left = std::min<int64_t>(
+    int64_t left = std::min<int64_t>(
         egress.Pass(kGrantBytes, sim.now_ns_) - sim.now_ns_,
         sim.options_.device_bytes * 1e9 / egress.bytes_per_second);
+    const int pod = sim.pod_of_[to], peers_pod = sim.pod_of_[from];
+    if (pod != peers_pod) {
+      left += sim.up_[pod][via].WaitNs(sim.now_ns_ + left);
+      left += sim.down_[peers_pod][via].WaitNs(sim.now_ns_ + left);
+    }
     Chunk chunk;
     chunk.lane = lane;
     chunk.message = index;
