@@ -244,7 +244,7 @@ void Engine::Progress() {
   const int shm_events = shm_ == nullptr ? 0 : shm_->Progress();
   if (shm_events > 0) Kick();
   const int64_t now_ns = config_.clock->NowNs();
-  if (now_ns - last_idle_ns_ < kIdleNs) return;
+  if (now_ns - last_idle_ns_ < kIdleNs && !poller_->hot()) return;
   last_poll_ns_ = now_ns;
   int events = shm_events + poller_->Poll();
   if (ucx_ != nullptr) events += ucx_->Progress();

@@ -6,6 +6,8 @@
 #ifndef ITHACA_PLUGIN_SOCKET_POLLER_H_
 #define ITHACA_PLUGIN_SOCKET_POLLER_H_
 
+#include <sys/epoll.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <list>
@@ -24,6 +26,11 @@ class Pollable {
   // `events`: EPOLLIN, EPOLLOUT, EPOLLHUP, EPOLLERR as they hold now. May
   // remove itself or others from the poller.
   virtual void OnReady(uint32_t events) = 0;
+  // What came last came in small pieces, as in a conversation, not a stream.
+  virtual bool chats() const { return false; }
+  // Looks whether something has come, and if so handles it as OnReady() does.
+  // False: nothing had.
+  virtual bool TryRead() { return false; }
 };
 
 // Has output that is better written together, after the current call.
@@ -62,6 +69,9 @@ class Poller {
 
   // Handles what is ready now, at most kBatch descriptors. Returns how many.
   int Poll();
+  // One peer alone has sent anything for a while, and little at a time: its
+  // socket is read (TryRead) before the others are looked at.
+  bool hot() const { return in_a_row_ >= kInARow; }
   void Flush();
 
   // kScratchBytes for the use of one OnReady call.
@@ -69,9 +79,14 @@ class Poller {
 
  private:
   static constexpr int kBatch = 64;
+  // When one peer counts as alone, and how often the others are looked at then.
+  static constexpr int kInARow = 16;
+  static constexpr int kLooks = 4;
   class Lingerer;
 
   Poller(int epoll_fd, const Clock* clock);
+  int PollAll();
+  void Note(const epoll_event* events, int n);
   void EndLingerers();
 
   const int epoll_fd_;
@@ -87,6 +102,11 @@ class Poller {
   Watch* Find(uint64_t token);
   std::vector<Watch> watches_;
   std::vector<uint32_t> free_;  // places
+  // Had input last, alone, and so often in a row; a few words from others (an
+  // acknowledgement now and then) count against it.
+  uint64_t last_ = 0;
+  int in_a_row_ = 0;
+  int looks_ = 0;
   std::vector<Flushable*> flush_;
   std::list<std::unique_ptr<Lingerer>> lingerers_;  // by deadline
   std::list<std::unique_ptr<Lingerer>> lingered_;   // done, to be destroyed

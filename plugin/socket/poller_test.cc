@@ -39,7 +39,16 @@ class Peer : public Pollable, public Flushable {
     poller_->FlushSoon(this);
     if (on_ready) on_ready();
   }
+  bool chats() const override { return chats_; }
+  bool TryRead() override {
+    const bool came =
+        recv(fd_[0], poller_->scratch(), Poller::kScratchBytes, 0) > 0;
+    tried += came;
+    return came;
+  }
   void OnFlush() override { ++flushed; }
+  bool chats_ = true;
+  int tried = 0;
   int ready = 0;
   int flushed = 0;
   std::function<void()> on_ready;  // may be empty
@@ -152,6 +161,82 @@ TEST_F(PollerTest, ASocketLingersUntilThePeerClosesOrTimeIsUp) {
   EXPECT_TRUE(Closed(quiet[1]));
   close(quiet[1]);
   close(busy[1]);
+}
+
+// In a ping-pong the peer's socket is read first.
+TEST_F(PollerTest, APeerThatTalksAloneIsReadWithoutBeingAskedFor) {
+  Add(3);
+  for (int i = 0; !poller_->hot(); ++i) {
+    ASSERT_LT(i, 100);
+    peers_[1]->Poke();
+    EXPECT_EQ(poller_->Poll(), 1);
+  }
+  const int ready = peers_[1]->ready;
+  peers_[1]->Poke();
+  EXPECT_EQ(poller_->Poll(), 1);
+  EXPECT_EQ(peers_[1]->ready, ready);
+  EXPECT_EQ(peers_[1]->tried, 1);
+  EXPECT_EQ(poller_->Poll(), 0);
+}
+
+TEST_F(PollerTest, APeerThatTalksAloneKeepsNobodyWaiting) {
+  Add(3);
+  while (!poller_->hot()) {
+    peers_[1]->Poke();
+    poller_->Poll();
+  }
+  // Nothing from it.
+  peers_[2]->Poke();
+  for (int i = 0; peers_[2]->ready == 0; ++i) {
+    ASSERT_LT(i, 10);
+    poller_->Poll();
+  }
+  for (int i = 0; poller_->hot(); ++i) {
+    ASSERT_LT(i, 100);
+    peers_[2]->Poke();
+    poller_->Poll();
+  }
+  // Something from it each time: they have their turn too.
+  while (!poller_->hot()) {
+    peers_[1]->Poke();
+    poller_->Poll();
+  }
+  peers_[0]->Poke();
+  for (int i = 0; peers_[0]->ready == 0; ++i) {
+    ASSERT_LT(i, 10);
+    peers_[1]->Poke();
+    poller_->Poll();
+  }
+}
+
+TEST_F(PollerTest, AStreamIsNoConversation) {
+  Add(1);
+  peers_[0]->chats_ = false;
+  for (int i = 0; i < 100; ++i) {
+    peers_[0]->Poke();
+    EXPECT_EQ(poller_->Poll(), 1);
+  }
+  EXPECT_FALSE(poller_->hot());
+  peers_[0]->chats_ = true;
+  while (!poller_->hot()) {
+    peers_[0]->Poke();
+    poller_->Poll();
+  }
+  peers_[0]->chats_ = false;
+  poller_->Poll();
+  EXPECT_FALSE(poller_->hot());
+}
+
+TEST_F(PollerTest, APeerThatTalkedAloneMayGo) {
+  Add(2);
+  while (!poller_->hot()) {
+    peers_[1]->Poke();
+    poller_->Poll();
+  }
+  peers_.pop_back();
+  peers_[0]->Poke();
+  EXPECT_EQ(poller_->Poll(), 1);
+  EXPECT_EQ(peers_[0]->ready, 1);
 }
 
 }  // namespace

@@ -23,6 +23,8 @@ constexpr int kReadsPerTurn = 8;
 // What is read ahead of a payload's end, or when heads are expected: many
 // heads, but little of a payload, which then goes to its target without a copy.
 constexpr size_t kReadAheadBytes = 2048;
+// What a small frame is (Glance).
+constexpr size_t kGlanceBytes = 512;
 // Pieces handed to the kernel with one system call.
 constexpr int kPiecesPerWrite = 64;
 
@@ -197,8 +199,50 @@ void SocketLane::OnReady(uint32_t events) {
         ErrnoError(Code::kUnavailable, errno, "writing to %s", name_.c_str()));
   }
   if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) == 0) return;
+  if (!CatchUp()) return;
   for (int i = 0; i < kReadsPerTurn && Read(); ++i) {
   }
+}
+
+bool SocketLane::TryRead() {
+  if (down_ || !CatchUp()) return down_;
+  const uint64_t before = counters_.bytes_received;
+  if (!one_frame_ || Glance()) {
+    for (int i = 0; i < kReadsPerTurn && Read(); ++i) {
+    }
+  }
+  return down_ || counters_.bytes_received != before;
+}
+
+bool SocketLane::Glance() {
+  char* const data = poller_->scratch();
+  const ssize_t got = recv(fd_, data, kGlanceBytes, MSG_PEEK | MSG_DONTWAIT);
+  if (got < 0 && errno == EAGAIN) return false;
+  Frame frame;
+  one_frame_ =
+      got >= static_cast<ssize_t>(kFrameBytes) &&
+      DecodeFrame(reinterpret_cast<const uint8_t*>(data), &frame).ok() &&
+      kFrameBytes + frame.payload_bytes == static_cast<size_t>(got);
+  if (!one_frame_) return true;
+  left_there_ = got;
+  counters_.bytes_received += got;
+  Parse(data, got);
+  return false;
+}
+
+bool SocketLane::CatchUp() {
+  while (left_there_ > 0) {
+    const ssize_t got =
+        recv(fd_, poller_->scratch(), left_there_, MSG_DONTWAIT);
+    if (got <= 0) {
+      if (got < 0 && (errno == EAGAIN || errno == EINTR)) return false;
+      GoDown(ErrnoError(Code::kUnavailable, errno, "reading from %s",
+                        name_.c_str()));
+      return false;
+    }
+    left_there_ -= got;
+  }
+  return true;
 }
 
 bool SocketLane::Read() {
@@ -211,7 +255,9 @@ bool SocketLane::Read() {
       payload_left_ > direct ? Poller::kScratchBytes : kReadAheadBytes;
   pieces[n++] = {poller_->scratch(), ahead};
   const size_t wanted = direct + ahead;
-  const ssize_t got = readv(fd_, pieces, n);
+  const ssize_t got =
+      n == 1 ? recv(fd_, pieces[0].iov_base, pieces[0].iov_len, MSG_DONTWAIT)
+             : readv(fd_, pieces, n);
   if (got <= 0) {
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return false;
     GoDown(got == 0 ? Errorf(Code::kUnavailable, "%s: the peer closed it",
@@ -227,7 +273,10 @@ bool SocketLane::Read() {
     payload_left_ -= to_target;
     if (payload_left_ == 0) OnPayloadComplete();
   }
+  const bool starts = payload_left_ == 0 && head_have_ == 0 && direct == 0;
   if (!down_) Parse(poller_->scratch(), got - to_target);
+  one_frame_ = starts && payload_left_ == 0 && head_have_ == 0 &&
+               kFrameBytes + frame_.payload_bytes == static_cast<size_t>(got);
   return !down_ && static_cast<size_t>(got) == wanted;
 }
 

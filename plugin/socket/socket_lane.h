@@ -48,10 +48,19 @@ class SocketLane final : public Lane, private Pollable, private Flushable {
       : fd_(fd), name_(std::move(name)), poller_(poller), sink_(sink) {}
 
   void OnReady(uint32_t events) override;
+  bool chats() const override { return one_frame_; }
+  bool TryRead() override;
   void OnFlush() override;
 
   // Reads once; false when there is no more for now.
   bool Read();
+  // Takes what is there if it is one small frame and no more, but leaves it in
+  // the socket: reading it has the kernel acknowledge it, which takes as long
+  // as all the rest, and can wait until the answer has left. True: there is
+  // more, or the end, to be read.
+  bool Glance();
+  // Takes that out of the socket. False when that cannot be done now.
+  bool CatchUp();
   // Takes received bytes apart. `data` is scratch memory.
   void Parse(const char* data, size_t bytes);
   void OnHeadComplete();
@@ -87,6 +96,8 @@ class SocketLane final : public Lane, private Pollable, private Flushable {
   size_t payload_left_ = 0;
   char* target_ = nullptr;  // null: dropped
   bool forgotten_ = false;
+  bool one_frame_ = false;  // was all that came last
+  size_t left_there_ = 0;   // bytes taken but still in the socket
   LaneCounters counters_;
   // Packets sent again: as counted last and when, as counted the time before,
   // and of these the ones that had been lost.

@@ -260,5 +260,35 @@ TEST(Tcp, TheKernelWatchesPeersThatAreQuiet) {
   close(fd);
 }
 
+// A ping-pong is read in place (TryRead), then anything may follow: large
+// frames, halves of frames, many at once, the end. Each byte counts once.
+TEST_F(LanePairTest, WhatIsReadBeforeItIsAskedForCountsOnce) {
+  Open(1);
+  std::map<uint32_t, std::string> sent;
+  uint32_t next = 0;
+  auto send_some = [&](size_t bytes) {
+    std::string& payload = sent[next];
+    for (size_t i = 0; i < bytes; ++i) payload += random_();
+    lanes_[0]->Send(Data(next++, bytes), payload.data());
+  };
+  auto arrived = [&] { return sinks_[1].frames.size() == next; };
+  for (int round = 0; round < 20; ++round) {
+    for (int i = 0; i < 60; ++i) {
+      send_some(1 + random_() % 40);
+      Pump(arrived);
+    }
+    EXPECT_TRUE(poller_->hot());
+    if (round % 2 == 0) send_some(1 + random_() % 1'000'000);
+    for (int i = random_() % 20; i > 0; --i) send_some(1 + random_() % 900);
+    Pump(arrived);
+  }
+  EXPECT_EQ(sinks_[1].payloads, sent);
+  EXPECT_EQ(lanes_[1]->counters().bytes_received,
+            lanes_[0]->counters().bytes_sent);
+  lanes_[0].reset();
+  Pump([&] { return sinks_[1].downs == 1; });
+  EXPECT_TRUE(arrived());
+}
+
 }  // namespace
 }  // namespace ithaca
