@@ -71,6 +71,9 @@ struct Command {
   // Longer help, with at least one example.
   const char* help;
   int (*run)(const Context& context);
+  // Formats of -o that it has besides the common ones; the context's format is
+  // then kTable, and the command looks at the option itself.
+  std::vector<std::string> own_formats = {};
 };
 
 // Options that every command has.

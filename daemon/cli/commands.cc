@@ -79,7 +79,11 @@ int Run(const Command& command, const std::vector<std::string>& line,
     streams.out << Help(command);
     return kDone;
   }
-  const absl::StatusOr<Format> format = ParseFormat(args->Get("output"));
+  const std::string output = args->Get("output");
+  const bool is_own =
+      std::find(command.own_formats.begin(), command.own_formats.end(),
+                output) != command.own_formats.end();
+  const absl::StatusOr<Format> format = ParseFormat(is_own ? "" : output);
   if (!format.ok())
     return Usage(streams, std::string(format.status().message()), remedy);
   return command.run(Context(*args, *format, streams));
@@ -89,10 +93,11 @@ int Run(const Command& command, const std::vector<std::string>& line,
 
 const std::vector<Command>& AllCommands() {
   static const auto* const commands = new std::vector<Command>{
-      PlanCommand(),       ValidateCommand(),    MaxSeqCommand(),
-      ExplainCommand(),    GroupListCommand(),   GroupShowCommand(),
-      GroupWatchCommand(), GroupDeleteCommand(), StatusCommand(),
-      DemoCommand(),       VersionCommand(),
+      PlanCommand(),         ValidateCommand(),        MaxSeqCommand(),
+      ExplainCommand(),      GroupListCommand(),       GroupShowCommand(),
+      GroupWatchCommand(),   GroupDeleteCommand(),     TopologyShowCommand(),
+      TopologyReadCommand(), TopologyConvertCommand(), StatusCommand(),
+      DemoCommand(),         VersionCommand(),
   };
   return *commands;
 }

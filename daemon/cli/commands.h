@@ -22,6 +22,9 @@ Command ValidateCommand();
 Command MaxSeqCommand();
 Command ExplainCommand();
 Command StatusCommand();
+Command TopologyConvertCommand();
+Command TopologyReadCommand();
+Command TopologyShowCommand();
 Command VersionCommand();
 
 // In the order of the help.

@@ -17,7 +17,7 @@ struct Service {
 constexpr Service kServices[] = {
     {"ithaca.planner.v1.PlannerService", true},
     {"ithaca.groups.v1.GroupsService", true},
-    {"ithaca.topology.v1.TopologyService", false},
+    {"ithaca.topology.v1.TopologyService", true},
     {"ithaca.tuning.v1.TuningService", false},
 };
 

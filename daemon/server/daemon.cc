@@ -20,10 +20,12 @@
 #include "daemon/server/fd_owners.h"
 #include "daemon/server/front_door.h"
 #include "daemon/server/gated_planner.h"
+#include "daemon/server/gated_topology.h"
 #include "daemon/server/run_dir.h"
 #include "daemon/server/unserved_service.h"
 #include "daemon/server/version.h"
 #include "daemon/store/sqlite_store.h"
+#include "daemon/topology/known_topology.h"
 
 namespace ithaca::server {
 namespace {
@@ -35,9 +37,9 @@ constexpr size_t kMemoryBytes = size_t{1} << 30;
 constexpr int kSyncThreads = 8;
 
 constexpr const char* kServed[] = {"ithaca.groups.v1.GroupsService",
-                                   "ithaca.planner.v1.PlannerService"};
-constexpr const char* kNotServed[] = {"ithaca.topology.v1.TopologyService",
-                                      "ithaca.tuning.v1.TuningService"};
+                                   "ithaca.planner.v1.PlannerService",
+                                   "ithaca.topology.v1.TopologyService"};
+constexpr const char* kNotServed[] = {"ithaca.tuning.v1.TuningService"};
 
 int64_t MonotonicMs() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -95,6 +97,7 @@ class DaemonImpl : public Daemon {
 
  private:
   absl::Status StartGroups();
+  absl::Status StartTopology();
   absl::Status StartServer();
   absl::Status OpenDoor();
   void SetHealth(bool serving);
@@ -112,6 +115,8 @@ class DaemonImpl : public Daemon {
   std::unique_ptr<ListeningSocket> socket_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<groups::GroupsService> groups_;
+  std::unique_ptr<topology::KnownTopology> known_topology_;
+  std::unique_ptr<GatedTopology> topology_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<FrontDoor> door_;
 };
@@ -126,6 +131,7 @@ absl::Status DaemonImpl::Open() {
   if (!socket.ok()) return socket.status();
   socket_ = std::move(*socket);
   status = StartGroups();
+  if (status.ok()) status = StartTopology();
   if (status.ok()) status = StartServer();
   if (status.ok()) status = OpenDoor();
   return status;
@@ -148,6 +154,16 @@ absl::Status DaemonImpl::StartGroups() {
   auto service = groups::GroupsService::Start(std::move(groups));
   if (!service.ok()) return service.status();
   groups_ = std::move(*service);
+  return absl::OkStatus();
+}
+
+absl::Status DaemonImpl::StartTopology() {
+  topology::KnownTopology::Options known;
+  known.files = options_.topology_files;
+  auto started = topology::KnownTopology::Start(std::move(known));
+  if (!started.ok()) return started.status();
+  known_topology_ = std::move(*started);
+  topology_ = std::make_unique<GatedTopology>(&gate_, known_topology_.get());
   return absl::OkStatus();
 }
 
@@ -174,6 +190,7 @@ absl::Status DaemonImpl::StartServer() {
   builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, kSyncThreads);
   builder.RegisterService(groups_.get());
   builder.RegisterService(&planner_);
+  builder.RegisterService(topology_.get());
   builder.RegisterCallbackGenericService(&unserved_);
   server_ = builder.BuildAndStart();
   if (server_ == nullptr)
@@ -222,6 +239,8 @@ void DaemonImpl::Stop() {
   }
   door_.reset();
   server_.reset();
+  topology_.reset();
+  known_topology_.reset();
   groups_.reset();
   store_.reset();
   socket_.reset();

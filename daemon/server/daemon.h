@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "daemon/groups/types.h"
@@ -21,6 +22,9 @@ struct DaemonOptions {
   std::string run_dir;
   // "sqlite:PATH"; empty: "sqlite:<run_dir>/store.db".
   std::string store;
+  // Files that describe the cluster, in any format that daemon/topology reads,
+  // the one that is believed most first; all win over what the machine says.
+  std::vector<std::string> topology_files;
   groups::Limits limits;
   // How long calls in flight may take to end when the daemon stops, ms. Streams
   // and waits are ended at once; what is left takes milliseconds, but a client

@@ -5,6 +5,7 @@
 
 #include <cstdio>
 #include <string>
+#include <vector>
 
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
@@ -29,6 +30,11 @@ ABSL_FLAG(std::string, store, "",
           "A run directory below /run is emptied by a reboot; epochs must "
           "outlive one if "
           "jobs do, so give a path below /var/lib then.");
+ABSL_FLAG(std::vector<std::string>, topology, {},
+          "Files that describe the cluster, separated by commas, the one that "
+          "is believed most first: cluster YAML, Slurm's topology.conf or "
+          "topology.yaml, `kubectl get nodes -o json`, NCCL's or hwloc's XML. "
+          "They win over what this machine says of itself.");
 ABSL_FLAG(absl::Duration, drain, absl::Seconds(1),
           "How long calls in flight may take to end after SIGTERM.");
 ABSL_FLAG(absl::Duration, member_grace, absl::Seconds(30),
@@ -66,6 +72,7 @@ int Run(ithaca::server::Log* log, const sigset_t& signals) {
   options.log = log;
   options.run_dir = absl::GetFlag(FLAGS_run_dir);
   options.store = absl::GetFlag(FLAGS_store);
+  options.topology_files = absl::GetFlag(FLAGS_topology);
   options.drain_ms = absl::ToInt64Milliseconds(absl::GetFlag(FLAGS_drain));
   options.limits.detach_grace_ms =
       absl::ToInt64Milliseconds(absl::GetFlag(FLAGS_member_grace));

@@ -33,8 +33,7 @@ MethodTable Make() {
       {"/ithaca.planner.v1.PlannerService/Explain", any},
       {"/ithaca.planner.v1.PlannerService/Replan", any},
 
-      {"/ithaca.topology.v1.TopologyService/GetTopology",
-       {Access::kNotServed, "give PlanRequest.topology yourself"}},
+      {"/ithaca.topology.v1.TopologyService/GetTopology", any},
 
       {"/ithaca.tuning.v1.TuningService/PushRevision", no_tuning},
       {"/ithaca.tuning.v1.TuningService/GetRevision", no_tuning},
