@@ -51,7 +51,8 @@ absl::StatusOr<std::vector<Setting>> ReadToml(absl::string_view what,
 // The words of a command line, or of a shell script's array of them: quotes,
 // comments and continued lines as a shell reads them, but nothing is expanded.
 // "--a-b v", "--a-b=v" and "--a_b v" are the setting "a_b"; an option without
-// words is true, one with several is a list; the last of several wins, as
+// words is true, one with several on its line is a list (in a file with one
+// word on each line, all up to the next option); the last of several wins, as
 // argparse has it. "a.b=v" and "+a.b=v" (Hydra) is the setting "a.b". Whole
 // numbers, true and false are typed, all else is a string. Other words are
 // passed over.

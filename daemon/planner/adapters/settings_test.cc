@@ -149,6 +149,17 @@ TEST(ReadWords, ReadsArraysAndStringsOfAScript) {
   EXPECT_EQ(with_name, want);
 }
 
+TEST(ReadWords, AnOptionEndsWithItsLine) {
+  EXPECT_EQ(
+      ValuesOf(ReadWords,
+               "A=8\nARGS=(\n --a 1\n --flag\n)\n"
+               "torchrun ${ARGS[@]} pretrain.py \\\n  --sizes 8 \\\n 2\n"
+               "echo done\n"),
+      (Values{{"A", "8"}, {"a", "1"}, {"flag", "true"}, {"sizes", "[8,2]"}}));
+  EXPECT_EQ(ValuesOf(ReadWords, "--a\n1\n--sizes\n8\n2\n--flag\n"),
+            (Values{{"a", "1"}, {"sizes", "[8,2]"}, {"flag", "true"}}));
+}
+
 TEST(ReadWords, ReadsOverrides) {
   EXPECT_EQ(
       ValuesOf(ReadWords,

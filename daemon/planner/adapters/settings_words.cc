@@ -16,6 +16,7 @@ struct Word {
   std::string text;
   int line = 0;
   bool quoted = false;
+  int statement = 0;  // lines that a backslash joins are one
 };
 
 // Splits as a shell does, without expanding anything.
@@ -34,6 +35,7 @@ class Splitter {
  private:
   void Step(char c) {
     if (c == '\n') ++line_;
+    if (c == '\n' && quote_ == 0) ++statement_;
     if (quote_ != 0) {
       if (c == quote_) {
         quote_ = 0;
@@ -63,6 +65,7 @@ class Splitter {
   }
   void Begin() {
     if (!in_word_) word_.line = line_;
+    if (!in_word_) word_.statement = statement_;
     in_word_ = true;
   }
   void Add(char c) {
@@ -78,6 +81,7 @@ class Splitter {
   const absl::string_view text_;
   size_t at_ = 0;
   int line_ = 1;
+  int statement_ = 0;
   char quote_ = 0;
   bool in_word_ = false;
   Word word_;
@@ -145,7 +149,18 @@ std::string OverrideName(const std::string& text) {
   return plain ? name : "";
 }
 
-void TakeOption(const std::vector<Word>& words, size_t& i, Collector& out) {
+// Whether no line has two words: a file with one argument on each.
+bool IsOnePerLine(const std::vector<Word>& words) {
+  for (size_t i = 1; i < words.size(); ++i) {
+    if (words[i].statement == words[i - 1].statement) return false;
+  }
+  return true;
+}
+
+// Takes the option at `i` with its values, which end with the line, or where
+// `across_lines` with the next option.
+void TakeOption(const std::vector<Word>& words, bool across_lines, size_t& i,
+                Collector& out) {
   const Word& option = words[i];
   const size_t equals = option.text.find('=');
   const std::string name = WithUnderscores(option.text.substr(
@@ -156,9 +171,9 @@ void TakeOption(const std::vector<Word>& words, size_t& i, Collector& out) {
         {option.text.substr(equals + 1), option.line, option.quoted});
   } else {
     while (i + 1 < words.size() && !IsOption(words[i + 1]) &&
-           OverrideName(words[i + 1].text).empty()) {
-      ++i;
-      if (!IsShell(words[i])) values.push_back(words[i]);
+           !IsShell(words[i + 1]) && OverrideName(words[i + 1].text).empty() &&
+           (across_lines || words[i + 1].statement == option.statement)) {
+      values.push_back(words[++i]);
     }
   }
   Json value = true;
@@ -188,6 +203,7 @@ std::vector<Word> Unfold(std::vector<Word> words) {
     for (Word& inner :
          Splitter(absl::string_view(word.text).substr(option)).Split()) {
       inner.line += word.line - 1;
+      inner.statement = word.statement;
       all.push_back(std::move(inner));
     }
   }
@@ -232,10 +248,11 @@ absl::StatusOr<std::vector<Setting>> ReadWords(absl::string_view what,
     return SettingsError(what, "a quote is not closed", splitter.line());
   if (words.size() > 4 * kMaxSettings)
     return SettingsError(what, "has too many words");
+  const bool across_lines = IsOnePerLine(words);
   Collector out;
   for (size_t i = 0; i < words.size(); ++i) {
     if (IsOption(words[i])) {
-      TakeOption(words, i, out);
+      TakeOption(words, across_lines, i, out);
       continue;
     }
     if (IsShell(words[i])) continue;

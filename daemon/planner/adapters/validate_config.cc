@@ -176,8 +176,12 @@ void AddNotUnderstood(const JobConfig& config, v1::ValidateResponse& response) {
 
 v1::ValidateResponse Unreadable(const absl::Status& status) {
   v1::ValidateResponse response;
-  AddFinding({"UNREADABLE", Harm::kCrash, FieldOf(status),
-              std::string(status.message()), "correct it; see the message"},
+  const std::string field = FieldOf(status);
+  std::string problem(status.message());
+  if (problem.compare(0, field.size() + 2, field + ": ") == 0)
+    problem.erase(0, field.size() + 2);
+  AddFinding({"UNREADABLE", Harm::kCrash, field, problem,
+              "correct the text; nothing else of it was looked at"},
              response);
   return response;
 }
