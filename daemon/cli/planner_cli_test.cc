@@ -61,14 +61,15 @@ TEST(PlanCommand, PlacesRanksOnAClusterThatIsDescribed) {
       "  - {names: \"left\", accelerators: [{count: 2, type: h100-80g}]}\n"
       "  - {names: \"right\", accelerators: [{count: 2, type: h100-80g}]}\n";
   const Outcome from_file = Ctl({"plan", "--model", "llama-3.1-8b", "--seq-len",
-                                 "4K", "--ulysses", "4", "--cluster", "-"},
+                                 "4K", "--ulysses", "4", "--zero", "3",
+                                 "--cluster", "-"},
                                 cluster);
   EXPECT_EQ(from_file.status, kDone) << from_file.err;
   EXPECT_TRUE(Has(from_file.out, "right")) << from_file.out;
   const Outcome uniform =
       Ctl({"plan", "--model", "llama-3.1-8b", "--seq-len", "4K", "--nodes", "2",
-           "--gpus-per-node", "4", "--gpu", "h100-80g", "--ulysses", "8", "-o",
-           "json"});
+           "--gpus-per-node", "4", "--gpu", "h100-80g", "--ulysses", "8",
+           "--zero", "3", "-o", "json"});
   EXPECT_EQ(uniform.status, kDone) << uniform.err;
   const Json answer = Json::parse(uniform.out);
   ASSERT_EQ(answer["plans"][0]["ranks"].size(), 8u);

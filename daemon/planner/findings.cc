@@ -15,6 +15,7 @@ constexpr size_t kMaxMessageBytes = 512;
 void Findings::Add(const std::string& field, const std::string& message) {
   if (full()) return;
   v1::Finding& finding = *response_.add_findings();
+  finding.set_severity(v1::SEVERITY_ERROR);
   finding.set_field(field);
   finding.set_message(message.substr(0, kMaxMessageBytes));
 }
@@ -34,12 +35,15 @@ void Findings::ExpectEqual(const std::string& field, uint64_t want,
   }
 }
 
-void Findings::ExpectSame(const std::string& field,
+bool Findings::ExpectSame(const std::string& field,
                           const google::protobuf::Message& want,
                           const google::protobuf::Message& found) {
-  if (google::protobuf::util::MessageDifferencer::Equals(want, found)) return;
+  if (google::protobuf::util::MessageDifferencer::Equals(want, found)) {
+    return true;
+  }
   Add(field, absl::StrCat("is {", found.ShortDebugString(), "}, expected {",
                           want.ShortDebugString(), "}"));
+  return false;
 }
 
 v1::ValidateResponse Findings::Take() {

@@ -32,8 +32,8 @@ class Findings {
 
   void ExpectEqual(const std::string& field, uint64_t want, uint64_t found);
 
-  // Every field alike, absent or not.
-  void ExpectSame(const std::string& field,
+  // Every field alike, absent or not. Whether they are.
+  bool ExpectSame(const std::string& field,
                   const google::protobuf::Message& want,
                   const google::protobuf::Message& found);
 

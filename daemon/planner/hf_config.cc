@@ -1,6 +1,7 @@
 #include "daemon/planner/hf_config.h"
 
 #include <cstdint>
+#include <initializer_list>
 #include <limits>
 #include <optional>
 #include <string>
@@ -112,7 +113,52 @@ ModelFieldNames NamesIn(const std::string& path) {
           absl::StrCat(path, ".head_dim"),
           absl::StrCat(path, ".num_hidden_layers"),
           absl::StrCat(path, ".intermediate_size"),
-          absl::StrCat(path, ".vocab_size")};
+          absl::StrCat(path, ".vocab_size"),
+          absl::StrCat(path, ".num_experts"),
+          absl::StrCat(path, ".num_experts_per_tok"),
+          absl::StrCat(path, ".moe_intermediate_size"),
+          absl::StrCat(path, ".n_shared_experts"),
+          absl::StrCat(path, ".first_k_dense_replace")};
+}
+
+// Experts are called differently from model to model; the first name that is
+// there counts.
+absl::Status ReadExperts(const Section& section, v1::Model& model) {
+  const struct {
+    std::initializer_list<const char*> keys;
+    void (v1::Model::*set)(uint32_t);
+  } fields[] = {
+      {{"num_experts", "num_local_experts", "n_routed_experts"},
+       &v1::Model::set_experts},
+      {{"num_experts_per_tok"}, &v1::Model::set_experts_per_token},
+      {{"moe_intermediate_size"}, &v1::Model::set_expert_intermediate_size},
+      {{"n_shared_experts"}, &v1::Model::set_shared_experts},
+      {{"first_k_dense_replace"}, &v1::Model::set_dense_layers},
+  };
+  for (const auto& field : fields) {
+    std::optional<uint32_t> count;
+    for (const char* key : field.keys) {
+      if (count) break;
+      absl::Status s = ReadCount(section, key, count);
+      if (!s.ok()) return s;
+    }
+    (model.*field.set)(count.value_or(0));
+    if (model.experts() == 0) return absl::OkStatus();  // a dense model
+  }
+  return absl::OkStatus();
+}
+
+// Models whose feed-forward block has no gate; all others are taken to have
+// one.
+bool HasGate(const Json& root) {
+  const Json* type = Find(root, "model_type");
+  if (type == nullptr || !type->is_string()) return true;
+  const auto& name = type->get_ref<const std::string&>();
+  for (const char* plain : {"gpt2", "gpt_neo", "gpt_neox", "gptj", "opt",
+                            "bloom", "falcon", "phi", "starcoder2", "bert"}) {
+    if (name == plain) return false;
+  }
+  return true;
 }
 
 absl::StatusOr<v1::Model> ReadModel(const Section& section) {
@@ -156,6 +202,11 @@ absl::StatusOr<HfConfig> ParseHfConfig(absl::string_view text) {
   if (absl::Status s = RefuseLatentAttention(section); !s.ok()) return s;
   absl::StatusOr<v1::Model> model = ReadModel(section);
   if (!model.ok()) return model.status();
+  if (absl::Status s = ReadExperts(section, *model); !s.ok()) return s;
+  model->set_gated_mlp(HasGate(*section.object) && HasGate(*root));
+  const Json* tied = Find(*section.object, "tie_word_embeddings");
+  model->set_tied_embeddings(tied != nullptr && tied->is_boolean() &&
+                             tied->get<bool>());
   if (absl::Status s = CompleteModel(NamesIn(section.path), *model); !s.ok()) {
     return s;
   }

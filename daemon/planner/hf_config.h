@@ -6,9 +6,12 @@
 // Fields read: hidden_size, num_attention_heads, num_key_value_heads (absent or
 // null: as many as attention heads), head_dim (absent or null: hidden_size /
 // heads), num_hidden_layers, intermediate_size, vocab_size, torch_dtype or
-// dtype. Where the outer object has no num_attention_heads, the one below
-// text_config, llm_config or language_config is read instead (models of several
-// modalities).
+// dtype, tie_word_embeddings (absent: false), model_type (for the few whose
+// feed-forward block has no gate), num_experts or num_local_experts or
+// n_routed_experts, and with these num_experts_per_tok, moe_intermediate_size,
+// n_shared_experts and first_k_dense_replace. Where the outer object has no
+// num_attention_heads, the one below text_config, llm_config or language_config
+// is read instead (models of several modalities).
 #ifndef ITHACA_DAEMON_PLANNER_HF_CONFIG_H_
 #define ITHACA_DAEMON_PLANNER_HF_CONFIG_H_
 

@@ -18,7 +18,16 @@ inline constexpr uint32_t kMaxIntermediateSize = 1u << 28;
 inline constexpr uint32_t kMaxVocabularySize = 1u << 28;
 inline constexpr uint64_t kMaxSequenceLength = uint64_t{1} << 40;
 inline constexpr uint32_t kMaxBatch = 1u << 20;
+inline constexpr uint64_t kMaxGlobalBatch = uint64_t{1} << 40;
+inline constexpr uint64_t kMaxDocuments = 65536;
+inline constexpr uint32_t kMaxExperts = 65536;
 inline constexpr uint32_t kMaxRanks = 65536;
+
+// Ranks up to which a plan has full detail unless told otherwise.
+inline constexpr uint32_t kFullDetailRanks = 1024;
+
+// Token ranges of all ring parts of a packed sequence together.
+inline constexpr uint64_t kMaxTokenRuns = uint64_t{1} << 18;
 
 // Entries of one exchange list over all ranks of a plan with full detail.
 inline constexpr uint64_t kMaxExchangeEntries = uint64_t{1} << 20;

@@ -43,9 +43,13 @@ uint32_t IndexOf(const v1::MeshCoordinate& coordinate, v1::MeshAxis axis) {
 
 }  // namespace
 
-std::vector<v1::MeshAxis> DefaultRankOrder() {
-  return {v1::MESH_AXIS_DATA_PARALLEL, v1::MESH_AXIS_PIPELINE,
-          v1::MESH_AXIS_RING, v1::MESH_AXIS_ULYSSES, v1::MESH_AXIS_TENSOR};
+std::vector<v1::MeshAxis> RankOrderOf(v1::HybridOrder order) {
+  const bool ring_inside = order == v1::HYBRID_ORDER_RING_INSIDE;
+  const v1::MeshAxis ring = v1::MESH_AXIS_RING;
+  const v1::MeshAxis ulysses = v1::MESH_AXIS_ULYSSES;
+  return {v1::MESH_AXIS_PIPELINE, v1::MESH_AXIS_DATA_PARALLEL,
+          ring_inside ? ulysses : ring, ring_inside ? ring : ulysses,
+          v1::MESH_AXIS_TENSOR};
 }
 
 uint32_t DegreeOf(const v1::Mesh& mesh, v1::MeshAxis axis) {
@@ -67,8 +71,9 @@ uint32_t DegreeOf(const v1::Mesh& mesh, v1::MeshAxis axis) {
 
 std::optional<uint32_t> RankCount(const v1::Mesh& mesh) {
   uint64_t count = 1;
-  for (v1::MeshAxis axis : DefaultRankOrder()) {
-    count *= DegreeOf(mesh, axis);
+  for (int axis = v1::MESH_AXIS_DATA_PARALLEL; axis <= v1::MESH_AXIS_TENSOR;
+       ++axis) {
+    count *= DegreeOf(mesh, static_cast<v1::MeshAxis>(axis));
     if (count == 0 || count > std::numeric_limits<uint32_t>::max()) {
       return std::nullopt;
     }
@@ -89,13 +94,33 @@ v1::MeshCoordinate CoordinateOf(const v1::Mesh& mesh,
 }
 
 uint32_t GroupOf(const v1::Mesh& mesh, const std::vector<v1::MeshAxis>& order,
-                 const v1::MeshCoordinate& coordinate) {
+                 v1::MeshAxis axis, const v1::MeshCoordinate& coordinate) {
   uint32_t group = 0;
-  for (v1::MeshAxis axis : order) {
-    if (axis == v1::MESH_AXIS_ULYSSES) continue;
-    group = group * DegreeOf(mesh, axis) + IndexOf(coordinate, axis);
+  for (v1::MeshAxis other : order) {
+    if (other == axis) continue;
+    group = group * DegreeOf(mesh, other) + IndexOf(coordinate, other);
   }
   return group;
+}
+
+uint32_t StrideOf(const v1::Mesh& mesh, const std::vector<v1::MeshAxis>& order,
+                  v1::MeshAxis axis) {
+  uint32_t stride = 1;
+  for (size_t i = order.size(); i-- > 0 && order[i] != axis;) {
+    stride *= DegreeOf(mesh, order[i]);
+  }
+  return stride;
+}
+
+std::vector<uint32_t> MembersOf(const v1::Mesh& mesh,
+                                const std::vector<v1::MeshAxis>& order,
+                                v1::MeshAxis axis, uint32_t rank) {
+  const uint32_t stride = StrideOf(mesh, order, axis);
+  const uint32_t degree = DegreeOf(mesh, axis);
+  const uint32_t first = rank - rank / stride % degree * stride;
+  std::vector<uint32_t> members(degree);
+  for (uint32_t i = 0; i < degree; ++i) members[i] = first + i * stride;
+  return members;
 }
 
 }  // namespace ithaca::planner

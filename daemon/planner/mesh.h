@@ -13,9 +13,9 @@
 
 namespace ithaca::planner {
 
-// The order that this planner gives to ranks, outermost first: data parallel,
-// pipeline, ring, Ulysses, tensor.
-std::vector<v1::MeshAxis> DefaultRankOrder();
+// The order that this planner gives to ranks, outermost first: pipeline, data
+// parallel, ring, Ulysses, tensor; with the ring inside, Ulysses before ring.
+std::vector<v1::MeshAxis> RankOrderOf(v1::HybridOrder order);
 
 // Degree of `axis`; 0 for an unspecified or unknown one.
 uint32_t DegreeOf(const v1::Mesh& mesh, v1::MeshAxis axis);
@@ -30,10 +30,20 @@ v1::MeshCoordinate CoordinateOf(const v1::Mesh& mesh,
                                 const std::vector<v1::MeshAxis>& order,
                                 uint32_t rank);
 
-// Number of the Ulysses group that holds the rank at `coordinate`: groups count
-// along the other axes in `order`. REQUIRES: as CoordinateOf.
+// Number of the group along `axis` that holds the rank at `coordinate`: groups
+// count along the other axes in `order`. REQUIRES: as CoordinateOf.
 uint32_t GroupOf(const v1::Mesh& mesh, const std::vector<v1::MeshAxis>& order,
-                 const v1::MeshCoordinate& coordinate);
+                 v1::MeshAxis axis, const v1::MeshCoordinate& coordinate);
+
+// Numbers of the ranks along `axis` of the group of `rank`, itself included, by
+// their index. REQUIRES: as CoordinateOf.
+std::vector<uint32_t> MembersOf(const v1::Mesh& mesh,
+                                const std::vector<v1::MeshAxis>& order,
+                                v1::MeshAxis axis, uint32_t rank);
+
+// Distance between the numbers of neighbours along `axis`.
+uint32_t StrideOf(const v1::Mesh& mesh, const std::vector<v1::MeshAxis>& order,
+                  v1::MeshAxis axis);
 
 }  // namespace ithaca::planner
 

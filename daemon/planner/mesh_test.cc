@@ -30,8 +30,8 @@ TEST(RankCount, ProductOrNothing) {
 
 TEST(CoordinateOf, InnermostAxisMovesFastest) {
   const v1::Mesh mesh = MakeMesh(2, 1, 1, 4, 3);
-  const v1::MeshCoordinate c =
-      CoordinateOf(mesh, DefaultRankOrder(), 1 * 12 + 2 * 3 + 1);
+  const v1::MeshCoordinate c = CoordinateOf(
+      mesh, RankOrderOf(v1::HYBRID_ORDER_ULYSSES_INSIDE), 1 * 12 + 2 * 3 + 1);
   EXPECT_EQ(c.data_parallel(), 1u);
   EXPECT_EQ(c.ulysses(), 2u);
   EXPECT_EQ(c.tensor(), 1u);
@@ -41,7 +41,8 @@ TEST(CoordinateOf, InnermostAxisMovesFastest) {
 // each Ulysses index once, in ascending rank numbers.
 TEST(CoordinateOf, EveryOrderIsAOneToOneMap) {
   const v1::Mesh mesh = MakeMesh(2, 3, 2, 4, 2);
-  std::vector<v1::MeshAxis> order = DefaultRankOrder();
+  std::vector<v1::MeshAxis> order =
+      RankOrderOf(v1::HYBRID_ORDER_ULYSSES_INSIDE);
   std::sort(order.begin(), order.end());
   do {
     std::set<std::string> seen;
@@ -51,7 +52,8 @@ TEST(CoordinateOf, EveryOrderIsAOneToOneMap) {
       ASSERT_LT(c.ring(), 2u);
       ASSERT_LT(c.pipeline(), 3u);
       seen.insert(c.SerializeAsString());
-      groups[GroupOf(mesh, order, c)].push_back(c.ulysses());
+      groups[GroupOf(mesh, order, v1::MESH_AXIS_ULYSSES, c)].push_back(
+          c.ulysses());
     }
     ASSERT_EQ(seen.size(), *RankCount(mesh));
     ASSERT_EQ(groups.size(), 24u);
@@ -59,7 +61,22 @@ TEST(CoordinateOf, EveryOrderIsAOneToOneMap) {
     for (const auto& group : groups) {
       ASSERT_EQ(group.second, (std::vector<uint32_t>{0, 1, 2, 3}));
     }
+    for (v1::MeshAxis axis : order) {
+      const std::vector<uint32_t> members = MembersOf(mesh, order, axis, 57);
+      ASSERT_EQ(members.size(), DegreeOf(mesh, axis));
+      ASSERT_EQ(std::count(members.begin(), members.end(), 57u), 1);
+      for (uint32_t member : members) {
+        ASSERT_EQ(GroupOf(mesh, order, axis, CoordinateOf(mesh, order, member)),
+                  GroupOf(mesh, order, axis, CoordinateOf(mesh, order, 57)));
+      }
+    }
   } while (std::next_permutation(order.begin(), order.end()));
+}
+
+TEST(RankOrderOf, PutsTheInnerOneNextToTensor) {
+  EXPECT_EQ(RankOrderOf(v1::HYBRID_ORDER_ULYSSES_INSIDE)[3],
+            v1::MESH_AXIS_ULYSSES);
+  EXPECT_EQ(RankOrderOf(v1::HYBRID_ORDER_RING_INSIDE)[3], v1::MESH_AXIS_RING);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "daemon/planner/cost/job.h"
 #include "ithaca/planner/v1/planner.pb.h"
 
 namespace ithaca::planner {
@@ -21,14 +22,26 @@ struct ModelFieldNames {
   std::string layers;
   std::string intermediate_size;
   std::string vocabulary_size;
+  std::string experts;
+  std::string experts_per_token;
+  std::string expert_intermediate_size;
+  std::string shared_experts;
+  std::string dense_layers;
 };
 
 // The names that the fields of a Model message at `path` have.
 ModelFieldNames MessageNames(const std::string& path);
 
-// Sets kv_heads and head_size where absent and checks every field. On return
-// with OK both are present. Errors: INVALID_ARGUMENT naming the field.
+// Sets kv_heads, head_size, gated_mlp and expert_intermediate_size where absent
+// and checks every field. On return with OK the first three are present.
+// Errors: INVALID_ARGUMENT naming the field.
 absl::Status CompleteModel(const ModelFieldNames& names, v1::Model& model);
+
+// Whether the model is known well enough for parameters to be counted.
+bool IsKnown(const v1::Model& model);
+
+// The same for the cost functions. REQUIRES: CompleteModel.
+ModelDims DimsOf(const v1::Model& model);
 
 }  // namespace ithaca::planner
 

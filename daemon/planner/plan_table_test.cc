@@ -36,7 +36,7 @@ TEST(PlanTable, Golden) {
   EXPECT_EQ(
       TableOf(Request(4)),
       "plan      "
-      "24f90833969b994037cb944802583cfdd2b9cad2f698a620ac468325d1f87d13\n"
+      "3ad0208f8c1e1c2c2ae81dcd2c6f205c5b71647ecc5b20ffe0c2c9b5a2cc9b9b\n"
       "model     28 query heads, 4 key/value heads of 128, bf16, causal, "
       "training\n"
       "sequence  4099 tokens x batch 1, no padding\n"
@@ -103,7 +103,8 @@ TEST(RejectionText, SaysWhichAndWhy) {
   const std::string text = RejectionText(*MakePlan(Request(29)));
   ExpectFits(text);
   EXPECT_THAT(text, HasSubstr("no plan: MORE_RANKS_THAN_HEADS\n    29 ranks"));
-  EXPECT_THAT(text, HasSubstr("not ring: NOT_PLANNED_YET\n"));
+  EXPECT_THAT(RejectionText(*MakePlan(Request(4))),
+              HasSubstr("not ring: DEGREE_EXCLUDES_FAMILY\n"));
   EXPECT_EQ(RejectionText({}), "");
 }
 

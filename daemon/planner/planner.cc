@@ -1,35 +1,145 @@
 #include "daemon/planner/planner.h"
 
+#include <optional>
+#include <utility>
+#include <vector>
+
 #include "absl/strings/str_cat.h"
 #include "daemon/planner/field_error.h"
-#include "daemon/planner/legality.h"
 #include "daemon/planner/limits.h"
 #include "daemon/planner/plan_builder.h"
-#include "daemon/planner/rejections.h"
 #include "daemon/planner/request.h"
+#include "daemon/planner/search/answers.h"
+#include "daemon/planner/search/estimate.h"
+#include "daemon/planner/search/evaluate.h"
+#include "daemon/planner/search/framework_rules.h"
+#include "daemon/planner/search/meshes.h"
+#include "daemon/planner/search/placing.h"
+#include "daemon/planner/search/search.h"
+#include "daemon/planner/search/settings.h"
+#include "daemon/planner/workload_shape.h"
 
 namespace ithaca::planner {
 namespace {
 
-Case CaseOf(const Request& request) {
-  Case c;
-  c.query_heads = request.model.query_heads();
-  c.kv_heads = request.model.kv_heads();
-  c.sequence_length = request.workload.sequence_length();
-  if (request.slots) c.slots = request.slots->size();
-  return c;
+absl::Status CheckDetail(const Request& request, const Strategy& s) {
+  if (request.detail != v1::DETAIL_FULL) return absl::OkStatus();
+  const uint64_t ranks =
+      request.window ? request.window->count() : request.constraints.ranks();
+  if (ranks * s.ulysses <= kMaxExchangeEntries) return absl::OkStatus();
+  return FieldError("detail",
+                    absl::StrCat("the counts of ", ranks,
+                                 " ranks are too many for one message; ask for "
+                                 "DETAIL_SUMMARY, or part of them with "
+                                 "rank_window"));
 }
 
-absl::Status CheckDetail(const Request& request, const Degrees& degrees) {
-  const uint64_t entries =
-      uint64_t{request.constraints.ranks()} * degrees.ulysses;
-  if (request.summary || entries <= kMaxExchangeEntries) {
-    return absl::OkStatus();
+// The plan with its estimate, at its places.
+v1::Plan Complete(const Request& request, const Choice& choice,
+                  Evaluator& evaluator) {
+  std::optional<std::vector<topology::Slot>> places;
+  Placement placement = evaluator.InOrder(choice.strategy);
+  if (request.slots) {
+    places = PlaceRanks(request.topology, choice.strategy);
+    placement = PlacementAt(request.topology, choice.strategy, *places);
   }
-  return FieldError("detail",
-                    absl::StrCat("the counts of ", request.constraints.ranks(),
-                                 " ranks are too many for one message; ask for "
-                                 "DETAIL_SUMMARY"));
+  v1::Plan plan = BuildPlan(request, choice, places);
+  *plan.mutable_estimate() = EstimateOf(request, choice, placement, evaluator);
+  return plan;
+}
+
+absl::Status Take(const Request& request, const Candidate& taken,
+                  Evaluator& evaluator, v1::PlanResponse& response) {
+  absl::Status s = CheckDetail(request, taken.choice.strategy);
+  if (!s.ok()) return s;
+  *response.add_plans() = Complete(request, taken.choice, evaluator);
+  for (v1::FrameworkLayout& layout :
+       FrameworkLayouts(request, taken.choice, response.plans(0))) {
+    *response.add_framework_layouts() = std::move(layout);
+  }
+  AddCrossovers(request, evaluator, response);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<v1::PlanResponse> PlanGiven(const Request& request,
+                                           Evaluator& evaluator) {
+  v1::PlanResponse response;
+  response.set_strategies_considered(1);
+  Candidate taken;
+  taken.choice = GivenSettings(request, GivenMesh(request.constraints));
+  const Strategy& mesh = taken.choice.strategy;
+  const Obstacle obstacle = ObstacleOf(request, taken.choice, evaluator);
+  if (obstacle.code != v1::REJECTION_CODE_UNSPECIFIED) {
+    RejectAll(request, obstacle, response);
+    return response;
+  }
+  if (!BytesFit(request, mesh)) {
+    return CheckBytesFit("workload", request.model, request.workload,
+                         UINT64_MAX);
+  }
+  if (!CanRunFamily(request.constraints, request.model, mesh)) {
+    RejectOthers(request, mesh, nullptr, {}, response);
+    return response;
+  }
+  taken.family = FamilyOf(request.model, mesh);
+  taken.figures = evaluator.Evaluate(taken.choice);
+  absl::Status s = Take(request, taken, evaluator, response);
+  if (!s.ok()) return s;
+  RejectOthers(request, mesh, &taken, {}, response);
+  return response;
+}
+
+// Why a search found nothing at all.
+Obstacle NothingFound(const Request& request, Fault fault) {
+  const Strategy guess = GivenMesh(request.constraints);
+  if (const Fault at_guess = CheckMesh(request, guess);
+      at_guess != kNoFault &&
+      (fault == v1::REJECTION_CODE_MESH_DOES_NOT_COVER_RANKS)) {
+    return {at_guess, MeshReason(request, guess, at_guess)};
+  }
+  switch (fault) {
+    case v1::REJECTION_CODE_EXCLUDED_BY_CONSTRAINTS:
+      return {fault,
+              "No mesh of these ranks belongs to a family that "
+              "constraints.families lists."};
+    case v1::REJECTION_CODE_FRAMEWORK_CANNOT_RUN:
+      return {fault,
+              "No strategy on these ranks can be run by every framework that "
+              "constraints.frameworks lists."};
+    case v1::REJECTION_CODE_EXPERTS_DO_NOT_DIVIDE:
+      return {fault, "No mesh of these ranks has that expert-parallel degree."};
+    case v1::REJECTION_CODE_SETTINGS_CONFLICT:
+      return {fault, "The settings that are given exclude each other."};
+    default:
+      return {v1::REJECTION_CODE_MESH_DOES_NOT_COVER_RANKS,
+              absl::StrCat("No mesh of ", request.constraints.ranks(),
+                           " ranks has the degrees that are given.")};
+  }
+}
+
+absl::StatusOr<v1::PlanResponse> PlanSearched(const Request& request,
+                                              Evaluator& evaluator) {
+  v1::PlanResponse response;
+  const SearchResult found = SearchAll(request, evaluator);
+  response.set_strategies_considered(found.considered);
+  if (found.ranked.empty()) {
+    if (!BytesFit(request.model, request.workload, 1)) {
+      return CheckBytesFit("workload", request.model, request.workload, 1);
+    }
+    RejectAll(request, NothingFound(request, found.fault), response);
+    return response;
+  }
+  const Candidate& best = found.ranked.front();
+  if (!best.figures.fits) {
+    RejectAll(request, ObstacleOf(request, best.choice, evaluator), response);
+    AddAlternatives(request, found.ranked, response);
+    return response;
+  }
+  absl::Status s = Take(request, best, evaluator, response);
+  if (!s.ok()) return s;
+  RejectOthers(request, best.choice.strategy, &best, found.ranked, response);
+  AddAlternatives(request, found.ranked, response);
+  return response;
 }
 
 }  // namespace
@@ -37,24 +147,10 @@ absl::Status CheckDetail(const Request& request, const Degrees& degrees) {
 absl::StatusOr<v1::PlanResponse> MakePlan(const v1::PlanRequest& request) {
   absl::StatusOr<Request> resolved = ResolveRequest(request);
   if (!resolved.ok()) return resolved.status();
-  const Case c = CaseOf(*resolved);
-  v1::PlanResponse response;
-  const DegreesOrObstacle found = FindDegrees(c, resolved->constraints);
-  if (found.obstacle) {
-    RejectAll(c, resolved->constraints, *found.obstacle, response);
-    return response;
-  }
-  const v1::Family family =
-      FamilyOf(c.query_heads, c.kv_heads, found.degrees.ulysses);
-  if (!CanRun(resolved->constraints, family)) {
-    RejectOthers(c, resolved->constraints, found.degrees,
-                 v1::FAMILY_UNSPECIFIED, response);
-    return response;
-  }
-  if (absl::Status s = CheckDetail(*resolved, found.degrees); !s.ok()) return s;
-  *response.add_plans() = BuildPlan(*resolved, found.degrees);
-  RejectOthers(c, resolved->constraints, found.degrees, family, response);
-  return response;
+  Evaluator evaluator(*resolved);
+  return resolved->constraints.search() == v1::SEARCH_ALL
+             ? PlanSearched(*resolved, evaluator)
+             : PlanGiven(*resolved, evaluator);
 }
 
 }  // namespace ithaca::planner

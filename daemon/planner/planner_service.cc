@@ -4,7 +4,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "daemon/planner/adapters/validate_config.h"
+#include "daemon/planner/explain.h"
+#include "daemon/planner/max_sequence.h"
 #include "daemon/planner/planner.h"
+#include "daemon/planner/replan.h"
 #include "daemon/planner/rpc_status.h"
 #include "daemon/planner/validate.h"
 
@@ -13,10 +16,6 @@ namespace {
 
 // What every gRPC client takes unless it was told to take more.
 constexpr size_t kMaxResponseBytes = 4 << 20;
-
-grpc::Status NotServed(const char* what, const char* next_step) {
-  return Refuse(grpc::StatusCode::UNIMPLEMENTED, kNotServed, what, next_step);
-}
 
 }  // namespace
 
@@ -47,25 +46,39 @@ grpc::Status PlannerService::Validate(grpc::ServerContext*,
 }
 
 grpc::Status PlannerService::MaxSequence(grpc::ServerContext*,
-                                         const v1::MaxSequenceRequest*,
-                                         v1::MaxSequenceResponse*) {
-  return NotServed(
-      "this daemon does not predict memory, so it knows no longest sequence",
-      "call Plan for a length of your choice");
+                                         const v1::MaxSequenceRequest* request,
+                                         v1::MaxSequenceResponse* response) {
+  absl::StatusOr<v1::MaxSequenceResponse> made = FindMaxSequence(*request);
+  if (!made.ok()) return ToGrpcStatus(made.status());
+  *response = *std::move(made);
+  return grpc::Status::OK;
 }
 
 grpc::Status PlannerService::Explain(grpc::ServerContext*,
-                                     const v1::ExplainRequest*,
-                                     v1::ExplainResponse*) {
-  return NotServed("this daemon does not explain plans",
-                   "Plan returns the reasons against every other family");
+                                     const v1::ExplainRequest* request,
+                                     v1::ExplainResponse* response) {
+  absl::StatusOr<v1::ExplainResponse> made = ExplainPlan(*request);
+  if (!made.ok()) return ToGrpcStatus(made.status());
+  *response = *std::move(made);
+  return grpc::Status::OK;
 }
 
-grpc::Status PlannerService::Replan(grpc::ServerContext*,
-                                    const v1::ReplanRequest*,
-                                    grpc::ServerWriter<v1::ReplanResponse>*) {
-  return NotServed("this daemon does not change plans",
-                   "call Plan with the ranks that are left");
+grpc::Status PlannerService::Replan(
+    grpc::ServerContext*, const v1::ReplanRequest* request,
+    grpc::ServerWriter<v1::ReplanResponse>* writer) {
+  const auto made = planner::Replan(*request);
+  if (!made.ok()) return ToGrpcStatus(made.status());
+  for (const v1::ReplanResponse& answer : *made) {
+    if (answer.ByteSizeLong() > kMaxResponseBytes) {
+      return Refuse(
+          grpc::StatusCode::RESOURCE_EXHAUSTED, kTooLarge,
+          absl::StrCat("the plan takes ", answer.ByteSizeLong(),
+                       " bytes, more than gRPC's ", kMaxResponseBytes),
+          "replan without a daemon");
+    }
+    if (!writer->Write(answer)) break;  // the caller has gone
+  }
+  return grpc::Status::OK;
 }
 
 }  // namespace ithaca::planner

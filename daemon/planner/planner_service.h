@@ -11,8 +11,8 @@
 
 namespace ithaca::planner {
 
-// Plan and Validate answer; the others are UNIMPLEMENTED and say what to do
-// instead.
+// Errors in a request are INVALID_ARGUMENT with an ErrorInfo that names the
+// field; an answer beyond gRPC's 4 MiB is RESOURCE_EXHAUSTED.
 class PlannerService final : public v1::PlannerService::Service {
  public:
   grpc::Status Plan(grpc::ServerContext* context,

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "daemon/planner/planner.h"
+#include "daemon/planner/validate.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -67,6 +68,7 @@ TEST_F(PlannerServiceTest, APlanTooLargeForAMessageIsRefusedWithTheRemedy) {
   v1::PlanRequest request = Request();
   request.mutable_constraints()->set_ranks(65536);
   request.mutable_constraints()->set_data_parallel_degree(8192);
+  request.set_detail(v1::DETAIL_FULL);
   v1::PlanResponse response;
   const grpc::Status status = stub_->Plan(&context_, request, &response);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
@@ -91,25 +93,86 @@ TEST_F(PlannerServiceTest, ValidatingNothingIsInvalidArgument) {
             grpc::StatusCode::INVALID_ARGUMENT);
 }
 
-TEST_F(PlannerServiceTest, WhatIsNotServedSaysWhatToDoInstead) {
-  v1::MaxSequenceResponse longest;
-  grpc::Status status = stub_->MaxSequence(&context_, {}, &longest);
-  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED);
-  EXPECT_THAT(status.error_message(), HasSubstr("Plan"));
+TEST_F(PlannerServiceTest, FindsTheLongestSequence) {
+  v1::MaxSequenceRequest request;
+  *request.mutable_request() = Request();
+  v1::MaxSequenceResponse response;
+  grpc::Status status = stub_->MaxSequence(&context_, request, &response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(), StartsWith("request.model: "));
+  v1::Model& model = *request.mutable_request()->mutable_model();
+  model.set_hidden_size(3584);
+  model.set_layers(28);
+  model.set_intermediate_size(18944);
+  model.set_vocabulary_size(152064);
+  v1::Constraints& c = *request.mutable_request()->mutable_constraints();
+  c.set_memory_bytes(uint64_t{80} << 30);
+  c.set_zero_stage(3);
+  c.set_recompute(v1::RECOMPUTE_FULL);
+  grpc::ClientContext given;
+  ASSERT_TRUE(stub_->MaxSequence(&given, request, &response).ok());
+  EXPECT_GT(response.sequence_length(), 10000u);
+  EXPECT_EQ(response.sequence_length() % 8, 0u);
+  EXPECT_EQ(response.plan().workload().sequence_length(),
+            response.sequence_length());
+  EXPECT_GE(response.plan().estimate().memory().margin_bytes(), 0);
+  // One step more does not fit, and a search finds at least as much.
+  v1::PlanRequest longer = request.request();
+  longer.mutable_workload()->set_sequence_length(response.sequence_length() +
+                                                 8);
+  EXPECT_EQ(MakePlan(longer)->rejected(0).code(),
+            v1::REJECTION_CODE_DOES_NOT_FIT);
+  v1::Constraints& all = *request.mutable_request()->mutable_constraints();
+  all.clear_zero_stage();
+  all.clear_recompute();
+  all.set_search(v1::SEARCH_ALL);
+  v1::MaxSequenceResponse best;
+  grpc::ClientContext searched;
+  ASSERT_TRUE(stub_->MaxSequence(&searched, request, &best).ok());
+  EXPECT_GE(best.sequence_length(), response.sequence_length());
+}
 
-  grpc::ClientContext explain_context;
-  v1::ExplainResponse explanation;
-  status = stub_->Explain(&explain_context, {}, &explanation);
-  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED);
-  EXPECT_THAT(status.error_message(), HasSubstr("Plan"));
+TEST_F(PlannerServiceTest, ExplainsAPlan) {
+  v1::ExplainRequest request;
+  v1::ExplainResponse response;
+  EXPECT_EQ(stub_->Explain(&context_, request, &response).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+  *request.mutable_plan() = MakePlan(Request())->plans(0);
+  grpc::ClientContext context;
+  ASSERT_TRUE(stub_->Explain(&context, request, &response).ok());
+  for (const char* part :
+       {"8 ranks run Ulysses 8.", "1.143 x the mean query heads",
+        "Assumed:", "strategies the planner would take",
+        "Not taken:", "A ring sends fewer bytes", "Megatron-LM: "}) {
+    EXPECT_THAT(response.text(), HasSubstr(part));
+  }
+}
 
-  grpc::ClientContext replan_context;
-  v1::ReplanResponse replanned;
-  auto reader = stub_->Replan(&replan_context, {});
-  EXPECT_FALSE(reader->Read(&replanned));
-  status = reader->Finish();
-  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED);
-  EXPECT_THAT(status.error_message(), HasSubstr("Plan"));
+TEST_F(PlannerServiceTest, StreamsNewPlans) {
+  v1::ReplanRequest request;
+  {
+    grpc::ClientContext context;
+    v1::ReplanResponse response;
+    auto reader = stub_->Replan(&context, request);
+    EXPECT_FALSE(reader->Read(&response));
+    EXPECT_EQ(reader->Finish().error_code(),
+              grpc::StatusCode::INVALID_ARGUMENT);
+  }
+  v1::PlanRequest plan = Request();
+  for (const char* name : {"a", "b"}) {
+    plan.mutable_topology()->add_nodes()->set_name(name);
+    plan.mutable_topology()->mutable_nodes()->rbegin()->set_slots(4);
+  }
+  *request.mutable_plan() = MakePlan(plan)->plans(0);
+  request.add_lost_nodes("b");
+  auto reader = stub_->Replan(&context_, request);
+  v1::ReplanResponse response;
+  ASSERT_TRUE(reader->Read(&response));
+  EXPECT_EQ(response.plan().ranks_size(), 4);
+  EXPECT_TRUE(ValidatePlan(response.plan()).valid());
+  while (reader->Read(&response)) {
+  }
+  EXPECT_TRUE(reader->Finish().ok());
 }
 
 }  // namespace

@@ -186,7 +186,7 @@ TEST(MakePlan, GoldenHash) {
   // SHA-256 of the canonical text as a script wrote it from planner.proto's
   // rules.
   EXPECT_EQ(PlanOf(request).hash(),
-            "1c7daba0c8487041d14b4bc1551639204b291b26bc42dcb17bd3c2dd366d49ff");
+            "183dacbe8853a60986eac7d67fea1ec5c4ab324a325b10c374554c05874a1cb9");
 }
 
 }  // namespace

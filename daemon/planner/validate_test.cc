@@ -43,6 +43,66 @@ v1::Plan GoodPlan() {
   return MakePlan(request)->plans(0);
 }
 
+// Everything else: ring inside Ulysses, stages, tensor parts, experts, packed
+// documents, places, hardware and so an estimate of memory and time.
+v1::PlanRequest LargeRequest() {
+  v1::PlanRequest request;
+  v1::Model& model = *request.mutable_model();
+  model.set_hidden_size(64);
+  model.set_query_heads(12);
+  model.set_kv_heads(4);
+  model.set_head_size(8);
+  model.set_layers(4);
+  model.set_intermediate_size(128);
+  model.set_vocabulary_size(1000);
+  model.set_experts(4);
+  model.set_experts_per_token(2);
+  v1::Workload& workload = *request.mutable_workload();
+  workload.set_sequence_length(203);
+  workload.set_mask(v1::ATTENTION_MASK_SLIDING_WINDOW);
+  workload.set_window(50);
+  workload.set_micro_batches(3);
+  for (uint64_t border : {0, 20, 101, 203}) workload.add_cu_seqlens(border);
+  v1::Constraints& c = *request.mutable_constraints();
+  c.set_ranks(2 * 2 * 2 * 3 * 2);
+  c.set_data_parallel_degree(2);
+  c.set_pipeline_degree(2);
+  c.set_tensor_degree(2);
+  c.set_ring_degree(3);
+  c.set_ulysses_degree(2);
+  c.set_hybrid_order(v1::HYBRID_ORDER_RING_INSIDE);
+  c.set_expert_parallel_degree(2);
+  c.set_zero_stage(3);
+  c.set_recompute(v1::RECOMPUTE_FULL);
+  c.set_offload_checkpoints(true);
+  c.set_remainder_policy(v1::REMAINDER_POLICY_PAD);
+  for (int i = 0; i < 6; ++i) {
+    auto& node = *request.mutable_topology()->add_nodes();
+    node.set_name("n" + std::to_string(i));
+    node.set_slots(8);
+  }
+  v1::Hardware& h = *request.mutable_hardware();
+  h.set_peak_flops(1e15);
+  h.set_memory_bytes_per_second(3e12);
+  h.set_memory_bytes(uint64_t{80} << 30);
+  h.set_host_memory_bytes(uint64_t{1} << 40);
+  h.set_host_link_bytes_per_second(5e10);
+  h.set_accelerators_per_pod(16);
+  for (v1::LinkClass c : {v1::LINK_CLASS_NVLINK, v1::LINK_CLASS_NODE,
+                          v1::LINK_CLASS_LEAF, v1::LINK_CLASS_UPLINK}) {
+    v1::LinkRate& link = *h.add_links();
+    link.set_link_class(c);
+    link.set_bytes_per_second(1e11);
+    link.set_latency_seconds(1e-5);
+  }
+  auto& point = *h.mutable_links(3)->add_measured();
+  point.set_bytes(1000);
+  point.set_seconds(1e-5);
+  return request;
+}
+
+v1::Plan LargePlan() { return MakePlan(LargeRequest())->plans(0); }
+
 void ExpectFinding(const v1::Plan& plan, const std::string& field,
                    const std::string& message) {
   const v1::ValidateResponse response = ValidatePlan(plan);
@@ -53,9 +113,13 @@ void ExpectFinding(const v1::Plan& plan, const std::string& field,
 }
 
 TEST(ValidatePlan, AcceptsAPlan) {
-  const v1::ValidateResponse response = ValidatePlan(GoodPlan());
-  EXPECT_TRUE(response.valid()) << response.DebugString();
-  EXPECT_TRUE(response.findings().empty());
+  for (const v1::Plan& plan : {GoodPlan(), LargePlan()}) {
+    const v1::ValidateResponse response = ValidatePlan(plan);
+    EXPECT_TRUE(response.valid()) << response.DebugString();
+    EXPECT_TRUE(response.findings().empty());
+  }
+  EXPECT_TRUE(LargePlan().estimate().has_time());
+  EXPECT_TRUE(LargePlan().estimate().memory().has_margin_bytes());
 }
 
 // Seven heads split 2, 3, 2 instead of the planner's 3, 2, 2.
@@ -99,18 +163,36 @@ TEST(ValidatePlan, NamesWhatIsWrong) {
       {"ranks", "is 0", [](auto& p) { p.clear_ranks(); }},
       {"mesh", "does not multiply",
        [](auto& p) { p.mutable_ranks()->RemoveLast(); }},
-      {"mesh", "degree above 1",
+      {"ulysses_groups", "expected 3",
        [](auto& p) {
+         p.mutable_mesh()->set_ulysses(2);
+         p.mutable_mesh()->set_ring(3);
          p.mutable_mesh()->set_data_parallel(1);
-         p.mutable_mesh()->set_ring(2);
        }},
+      {"mesh.tensor", "does not split",
+       [](auto& p) {
+         p.mutable_mesh()->set_tensor(3);
+         p.mutable_mesh()->set_ulysses(1);
+         p.mutable_ulysses_groups()->Reserve(6);
+         while (p.ulysses_groups_size() < 6) p.add_ulysses_groups();
+       }},
+      {"sequence_layout", "not one of this mesh",
+       [](auto& p) { p.set_sequence_layout(v1::SEQUENCE_LAYOUT_ZIGZAG); }},
+      {"strategy.recompute", "missing",
+       [](auto& p) { p.mutable_strategy()->clear_recompute(); }},
+      {"strategy.expert_parallel", "does not divide",
+       [](auto& p) { p.mutable_strategy()->set_expert_parallel(2); }},
+      {"workload.global_batch", "is not",
+       [](auto& p) { p.mutable_workload()->set_global_batch(7); }},
+      {"estimate.digest", "is not that",
+       [](auto& p) { p.mutable_estimate()->add_assumptions("free"); }},
       {"rank_order", "once",
        [](auto& p) { p.set_rank_order(0, v1::MESH_AXIS_TENSOR); }},
-      {"ulysses_groups", "1 entries",
+      {"ulysses_groups", "has 1 entries",
        [](auto& p) { p.mutable_ulysses_groups()->RemoveLast(); }},
       {"ulysses_groups[1].ranks[0]", "expected 3",
        [](auto& p) { p.mutable_ulysses_groups(1)->set_ranks(0, 2); }},
-      {"padded_sequence_length", "is 105",
+      {"padded_sequence_length", "expected 102",
        [](auto& p) { p.set_padded_sequence_length(105); }},
       {"ranks[2].token_ranges[0]", "nobody's",
        [](auto& p) {
@@ -165,7 +247,6 @@ TEST(ValidatePlan, StopsAtTheMostFindings) {
   v1::Plan plan = GoodPlan();
   for (v1::Rank& rank : *plan.mutable_ranks()) {
     rank.set_rank(77);
-    rank.clear_coordinate();
     rank.set_ulysses_group(9);
     rank.clear_sent();
     rank.clear_received();
@@ -255,26 +336,27 @@ void ForEachChange(Message& message, const std::string& path,
 // No field of a plan, of any rank, can be changed unnoticed; a field that is
 // added to the proto and forgotten in the checks and the hash fails here.
 TEST(ValidatePlan, NoScalarCanBeChangedUnnoticed) {
-  const v1::Plan good = GoodPlan();
-  v1::Plan plan = good;
-  int changed = 0;
-  ForEachChange(plan, "plan", [&](const std::string& path) {
-    EXPECT_NE(plan.SerializeAsString(), good.SerializeAsString()) << path;
-    EXPECT_FALSE(ValidatePlan(plan).valid()) << path;
-    ++changed;
-  });
-  EXPECT_GT(changed, 200);
-  EXPECT_EQ(plan.SerializeAsString(), good.SerializeAsString());
+  for (const v1::Plan& good : {GoodPlan(), LargePlan()}) {
+    v1::Plan plan = good;
+    int changed = 0;
+    ForEachChange(plan, "plan", [&](const std::string& path) {
+      EXPECT_NE(plan.SerializeAsString(), good.SerializeAsString()) << path;
+      EXPECT_FALSE(ValidatePlan(plan).valid()) << path;
+      ++changed;
+    });
+    EXPECT_GT(changed, 200);
+    EXPECT_EQ(plan.SerializeAsString(), good.SerializeAsString());
+  }
 }
 
 // Bytes from anywhere: no crash, and never valid unless nothing changed.
 TEST(ValidatePlan, SurvivesMutatedBytes) {
   std::mt19937_64 random(TestSeed());
-  const v1::Plan good = GoodPlan();
-  const std::string bytes = good.SerializeAsString();
+  const v1::Plan plans[] = {GoodPlan(), LargePlan()};
   int parsed = 0;
   for (int round = 0; round < 4000; ++round) {
-    std::string text = bytes;
+    const v1::Plan& good = plans[round % 2];
+    std::string text = good.SerializeAsString();
     const int edits = 1 + static_cast<int>(random() % 3);
     for (int i = 0; i < edits; ++i) {
       const size_t at = random() % text.size();
