@@ -4,6 +4,7 @@
 #include "daemon/cli/plan_answer.h"
 #include "daemon/planner/adapters/adapter.h"
 #include "daemon/planner/adapters/validate_config.h"
+#include "daemon/planner/model_shape.h"
 
 namespace ithaca::cli {
 

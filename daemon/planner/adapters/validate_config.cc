@@ -291,18 +291,4 @@ Work WorkOf(const v1::Plan& plan) {
   return work;
 }
 
-ModelDims DimsOf(const v1::Model& model) {
-  ModelDims dims;
-  dims.hidden = model.hidden_size();
-  dims.query_heads = model.query_heads();
-  dims.kv_heads = model.has_kv_heads() ? model.kv_heads() : model.query_heads();
-  dims.head_size = model.head_size();
-  dims.layers = model.layers();
-  dims.intermediate = model.intermediate_size();
-  dims.vocabulary = model.vocabulary_size();
-  dims.experts = model.experts();
-  dims.experts_per_token = model.experts_per_token();
-  return dims;
-}
-
 }  // namespace ithaca::planner

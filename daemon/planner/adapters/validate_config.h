@@ -26,7 +26,6 @@ v1::Framework MessageOf(Framework framework);
 // take.
 Strategy StrategyOf(const v1::Plan& plan);
 Work WorkOf(const v1::Plan& plan);
-ModelDims DimsOf(const v1::Model& model);
 
 }  // namespace ithaca::planner
 
