@@ -112,12 +112,12 @@ ModelDims DimsOf(const v1::Model& model) {
   ModelDims dims;
   dims.hidden = model.hidden_size();
   dims.query_heads = model.query_heads();
-  dims.kv_heads = model.kv_heads();
+  dims.kv_heads = model.has_kv_heads() ? model.kv_heads() : model.query_heads();
   dims.head_size = model.head_size();
   dims.layers = model.layers();
   dims.intermediate = model.intermediate_size();
   dims.vocabulary = model.vocabulary_size();
-  dims.mlp_matrices = model.gated_mlp() ? 3 : 2;
+  dims.mlp_matrices = model.has_gated_mlp() && !model.gated_mlp() ? 2 : 3;
   dims.tied_embeddings = model.tied_embeddings();
   dims.experts = model.experts();
   dims.experts_per_token = model.experts_per_token();

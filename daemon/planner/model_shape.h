@@ -40,7 +40,9 @@ absl::Status CompleteModel(const ModelFieldNames& names, v1::Model& model);
 // Whether the model is known well enough for parameters to be counted.
 bool IsKnown(const v1::Model& model);
 
-// The same for the cost functions. REQUIRES: CompleteModel.
+// The same for the cost functions; where absent, as many key/value heads as
+// query heads, and a gate. REQUIRES: CompleteModel, or no figure is used that
+// it would have filled in.
 ModelDims DimsOf(const v1::Model& model);
 
 }  // namespace ithaca::planner

@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "daemon/planner/adapters/job_config.h"
 #include "daemon/planner/cost/job.h"
+#include "daemon/planner/model_shape.h"  // DimsOf
 #include "ithaca/planner/v1/planner.pb.h"
 
 namespace ithaca::planner {
