@@ -44,7 +44,9 @@ absl::Status FillMask(const Context& context, v1::Workload* workload) {
        {"window", v1::ATTENTION_MASK_SLIDING_WINDOW}},
       &mask);
   if (!s.ok()) return s;
-  if (mask != v1::ATTENTION_MASK_UNSPECIFIED) workload->set_mask(mask);
+  // Language models are causal, and their time is half of full attention's.
+  if (mask == v1::ATTENTION_MASK_UNSPECIFIED) mask = v1::ATTENTION_MASK_CAUSAL;
+  workload->set_mask(mask);
   if (context.args.Has("causal")) workload->set_causal(true);
   const auto window = context.args.Count("window");
   if (!window.ok()) return window.status();
@@ -202,8 +204,9 @@ std::vector<Option> JobOptions() {
        "1048576."},
       {"batch", "N", "Sequences at once in each replica. Default: 1."},
       {"dtype", "TYPE", "fp32, bf16 or fp16. Default: the model's, or bf16."},
-      {"causal", "", "A token attends to itself and those before it."},
-      {"mask", "MASK", "full, causal or window. Default: full."},
+      {"causal", "",
+       "A token attends to itself and those before it: --mask causal."},
+      {"mask", "MASK", "full, causal or window. Default: causal."},
       {"window", "N", "Tokens of a sliding window."},
       {"forward-only", "", "Without a backward pass."},
   };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_format.h"
 #include "daemon/planner/cost/parameters.h"
 
 namespace ithaca::planner {
@@ -58,6 +59,12 @@ class Timing {
     return flops / (*hardware_.peak_flops * efficiency);
   }
 
+  // Attention of the critical rank over its mean, as if at full speed.
+  double AttentionWork() const {
+    return flops_.attention_imbalance /
+           (strategy_.ring > 1 ? assume_.ring_attention_speed : 1.0);
+  }
+
   // The fullest stage; or the last, which has the head.
   void Compute() {
     const double stages = strategy_.pipeline;
@@ -66,7 +73,7 @@ class Timing {
         model_.layers;
     const double full = flops_.stage_imbalance;
     auto attention = [&](const PassFlops& f, double share) {
-      return OfFlops(f.Sum() * flops_.attention_imbalance * share,
+      return OfFlops(f.Sum() * AttentionWork() * share,
                      hardware_.attention_efficiency);
     };
     auto linear = [&](double f) {
@@ -293,6 +300,9 @@ std::vector<std::string> Sentences(const TimeAssumptions& a, const Work& work,
   }
   if (strategy.ring > 1) {
     say(a.hide_ring, "A hop of the ring", "the attention of the hop before it");
+    lines.push_back(absl::StrFormat(
+        "Attention around a ring has %.4g of the speed of one call.",
+        a.ring_attention_speed));
   }
   if (strategy.tensor > 1) {
     say(a.hide_tensor, "Tensor-parallel traffic", compute);

@@ -34,6 +34,11 @@ struct TimeAssumptions {
   bool hide_tensor = false;
   bool hide_experts = false;
   bool hide_offload = true;  // checkpoints to and from the host
+  // The speed of attention in blocks around a ring, whose results are merged
+  // hop by hop, over that of one call for all keys. In (0, 1]. Zigzag with
+  // FlashAttention has 0.85 to 0.90 on 8 H800 with 8K tokens each
+  // (ring-flash-attention's own benchmark).
+  double ring_attention_speed = 0.87;
   NicSharing nic_sharing = NicSharing::kByLatency;
   // Copies of each of q, k, v, o in one all-to-all, before and after together,
   // each of which reads and writes it: 2 when a fused kernel packs and another

@@ -189,6 +189,20 @@ TEST(Time, IsOfTheMagnitudeOfAPublishedStep) {
   EXPECT_LT(*job.Time().step, 6455 * 2.0);
 }
 
+TEST(Time, AttentionAroundARingIsSlowerByWhatIsAssumed) {
+  Job job = Ulysses(1);
+  job.strategy.ring = 8;
+  job.assume.ring_attention_speed = 1;
+  const double full = *job.Time().attention;
+  job.assume.ring_attention_speed = 0.5;
+  EXPECT_DOUBLE_EQ(*job.Time().attention, 2 * full);
+  job.strategy.ring = 1;
+  job.strategy.ulysses = 8;
+  const double ulysses = *job.Time().attention;
+  job.assume.ring_attention_speed = 1;
+  EXPECT_EQ(*job.Time().attention, ulysses);
+}
+
 TEST(Time, SentencesAreAboutTheStrategy) {
   Job job = Ulysses(8);
   EXPECT_EQ(Sentences(job.assume, job.work, job.strategy).front(),

@@ -130,11 +130,11 @@ std::string Compare(const Figures& taken, const Figures& other) {
   }
   if (taken.seconds && other.seconds) {
     return absl::StrFormat(
-        "Its best takes %.4g s per sequence instead of %.4g.", *other.seconds,
+        "Its best takes %.4g s per sequence instead of %.4g s.", *other.seconds,
         *taken.seconds);
   }
   return absl::StrFormat(
-      "Its best sends %.4g GiB per rank and sequence instead of %.4g.",
+      "Its best sends %.4g GiB per rank and sequence instead of %.4g GiB.",
       other.step_bytes / kGib, taken.step_bytes / kGib);
 }
 
