@@ -1,3 +1,5 @@
+#include <utility>
+
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "daemon/cli/input.h"
@@ -83,7 +85,7 @@ absl::Status FillUniform(const Context& context, v1::PlanRequest* request) {
 }  // namespace
 
 std::vector<Option> ClusterOptions() {
-  return {
+  std::vector<Option> options = {
       {"cluster", "FILE",
        "A description of it, or -: ours (YAML, JSON), NCCL's or hwloc's XML, "
        "Slurm's topology, kubectl get nodes -o json."},
@@ -97,6 +99,8 @@ std::vector<Option> ClusterOptions() {
       {"oversubscription", "X", "Of the leaf switches. Default: unknown."},
       {"host-gib", "X", "Main memory of a node, GiB. Default: unknown."},
   };
+  for (Option& option : MeasuredOptions()) options.push_back(std::move(option));
+  return options;
 }
 
 absl::Status FillCluster(const Context& context, v1::PlanRequest* request) {
@@ -108,8 +112,10 @@ absl::Status FillCluster(const Context& context, v1::PlanRequest* request) {
     return absl::InvalidArgumentError(
         "--cluster and --nodes or --gpu: give one of the two");
   }
-  if (!file.empty()) return FillFromFile(context, file, request);
-  return uniform ? FillUniform(context, request) : absl::OkStatus();
+  absl::Status s;
+  if (!file.empty()) s = FillFromFile(context, file, request);
+  if (uniform) s = FillUniform(context, request);
+  return s.ok() ? FillMeasured(context, request) : s;
 }
 
 }  // namespace ithaca::cli

@@ -16,8 +16,10 @@ namespace ithaca::cli {
 
 // --model, and what is computed with it.
 std::vector<Option> JobOptions();
-// --cluster, or --nodes and its like.
+// --cluster, or --nodes and its like; and MeasuredOptions.
 std::vector<Option> ClusterOptions();
+// --measured: times of links from files.
+std::vector<Option> MeasuredOptions();
 // Degrees and policies.
 std::vector<Option> StrategyOptions();
 // --daemon.
@@ -28,6 +30,8 @@ Option DaemonOption();
 absl::Status FillJob(const Context& context, planner::v1::PlanRequest* request);
 absl::Status FillCluster(const Context& context,
                          planner::v1::PlanRequest* request);
+absl::Status FillMeasured(const Context& context,
+                          planner::v1::PlanRequest* request);
 absl::Status FillStrategy(const Context& context,
                           planner::v1::PlanRequest* request);
 

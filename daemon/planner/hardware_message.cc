@@ -11,6 +11,7 @@ namespace ithaca::planner {
 namespace {
 
 constexpr int kMaxMeasuredPoints = 1024;
+constexpr size_t kMaxSourceBytes = 256;
 // Far above any rate in bytes or operations per second.
 constexpr double kMaxRate = 1e24;
 
@@ -28,6 +29,12 @@ absl::Status CheckPoints(const std::string& path, const v1::LinkRate& link) {
         path + ".measured",
         absl::StrCat("has ", link.measured_size(), " points; at most ",
                      kMaxMeasuredPoints, " are taken"));
+  }
+  if (link.measured_source().size() > kMaxSourceBytes) {
+    return FieldError(
+        path + ".measured_source",
+        absl::StrCat("has ", link.measured_source().size(), " bytes; at most ",
+                     kMaxSourceBytes, " are taken"));
   }
   double last = 0;
   for (int i = 0; i < link.measured_size(); ++i) {
@@ -108,6 +115,7 @@ std::optional<LinkRate> RateOf(const v1::LinkRate& link) {
   for (const v1::MeasuredPoint& point : link.measured()) {
     rate.measured.push_back({point.bytes(), point.seconds()});
   }
+  rate.measured_source = link.measured_source();
   if (rate.bytes_per_second == 0) {  // only measured
     rate.bytes_per_second =
         rate.measured.back().bytes / rate.measured.back().seconds;
@@ -122,6 +130,7 @@ void AddLinks(const Hardware& figures, v1::Hardware& message) {
     link.set_link_class(static_cast<v1::LinkClass>(c + 1));
     link.set_bytes_per_second(figures.links[c]->bytes_per_second);
     link.set_latency_seconds(figures.links[c]->latency_seconds);
+    link.set_measured_source(figures.links[c]->measured_source);
     for (const MeasuredTime& point : figures.links[c]->measured) {
       link.add_measured()->set_bytes(point.bytes);
       link.mutable_measured()->rbegin()->set_seconds(point.seconds);

@@ -202,6 +202,13 @@ TEST(Refusals, NamesTheFieldOfAnAbsurdRequest) {
            r.mutable_hardware()->mutable_links(i)->set_bytes_per_second(1);
          }
        }},
+      {"hardware.links[0].measured_source",
+       [](auto& r) {
+         auto& link = *r.mutable_hardware()->add_links();
+         link.set_link_class(v1::LINK_CLASS_NODE);
+         link.set_bytes_per_second(1);
+         link.set_measured_source(std::string(257, 'x'));
+       }},
       {"hardware.links[0].measured[1].bytes",
        [](auto& r) {
          auto& link = *r.mutable_hardware()->add_links();

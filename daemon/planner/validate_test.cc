@@ -98,6 +98,7 @@ v1::PlanRequest LargeRequest() {
   auto& point = *h.mutable_links(3)->add_measured();
   point.set_bytes(1000);
   point.set_seconds(1e-5);
+  h.mutable_links(3)->set_measured_source("table.json");
   return request;
 }
 

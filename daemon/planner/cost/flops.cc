@@ -81,6 +81,7 @@ FlopCost CostFlops(const ModelDims& model, const Work& work,
   cost.head = Passes(share * 2 * tokens * static_cast<double>(model.hidden) *
                          static_cast<double>(model.vocabulary),
                      2.0, work.training, false);
+  cost.keys_per_query = pairs / tokens;
   cost.attention_imbalance = heads.Imbalance() * attention.ring_imbalance;
   cost.stage_imbalance =
       static_cast<double>(LayersOfStage(model, strategy, 0)) *

@@ -45,6 +45,7 @@ struct FlopCost {
   // The busiest rank over the mean.
   double attention_imbalance = 1;  // uneven heads times the ring's token order
   double stage_imbalance = 1;      // layers of the fullest pipeline stage
+  double keys_per_query = 1;       // that the mask leaves, mean over queries
   double Sum() const { return attention.Sum() + linear.Sum() + head.Sum(); }
 };
 

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace ithaca::planner {
@@ -37,6 +38,7 @@ struct LinkRate {
   // Ascending in bytes. When there are any, they are used (linear between
   // points, the last rate beyond) instead of the two figures above.
   std::vector<MeasuredTime> measured;
+  std::string measured_source = {};  // where they come from, for people
 };
 
 struct Hardware {
@@ -44,7 +46,7 @@ struct Hardware {
   // type of the work, dense.
   std::optional<double> peak_flops;
   // Share of the peak that large matrix products and attention reach: an
-  // assumption, stated with the plan.
+  // assumption, stated with the plan. Smaller ones reach less: efficiency.h.
   double matmul_efficiency = 0.6;
   double attention_efficiency = 0.6;
   std::optional<double> memory_bytes_per_second;     // of the accelerator

@@ -72,18 +72,18 @@ class Timing {
         LayersOfStage(model_, strategy_, strategy_.pipeline - 1) * stages /
         model_.layers;
     const double full = flops_.stage_imbalance;
+    const Efficiency& reached = cost_.efficiency = EfficiencyOf(
+        model_, work_, strategy_, heads_, flops_.keys_per_query, hardware_);
     auto attention = [&](const PassFlops& f, double share) {
-      return OfFlops(f.Sum() * AttentionWork() * share,
-                     hardware_.attention_efficiency);
+      return OfFlops(f.Sum() * AttentionWork() * share, reached.attention);
     };
-    auto linear = [&](double f) {
-      return OfFlops(f, hardware_.matmul_efficiency);
-    };
+    auto linear = [&](double f) { return OfFlops(f, reached.linear); };
     const Seconds full_attention = attention(flops_.attention, full);
     const Seconds full_linear = linear(flops_.linear.Sum() * full);
     const Seconds last_attention = attention(flops_.attention, last);
     const Seconds last_linear =
-        linear(flops_.linear.Sum() * last + flops_.head.Sum() * stages);
+        Plus(linear(flops_.linear.Sum() * last),
+             OfFlops(flops_.head.Sum() * stages, reached.head));
     if (!full_attention) return;
     const bool last_more =
         *last_attention + *last_linear > *full_attention + *full_linear;
@@ -301,7 +301,7 @@ std::vector<std::string> Sentences(const TimeAssumptions& a, const Work& work,
   if (strategy.ring > 1) {
     say(a.hide_ring, "A hop of the ring", "the attention of the hop before it");
     lines.push_back(absl::StrFormat(
-        "Attention around a ring has %.4g of the speed of one call.",
+        "Attention around a ring has %.4g of the speed of its calls alone.",
         a.ring_attention_speed));
   }
   if (strategy.tensor > 1) {

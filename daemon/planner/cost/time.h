@@ -3,9 +3,10 @@
 // Used by the search, which ranks by it. Pure, O(1), allocates nothing; any
 // thread. A figure that needs a fact which `hardware` does not have is absent.
 //
-// Compute is operations over peak and efficiency, attention times its
-// imbalance. Each part of the traffic takes what link_time.h says. What
-// overlaps is an assumption, not a measurement: Sentences() spells it out.
+// Compute is operations over peak and efficiency (efficiency.h: less where a
+// rank's part is small), attention times its imbalance. Each part of the
+// traffic takes what link_time.h says. What overlaps is an assumption, not a
+// measurement: Sentences() spells it out.
 #ifndef ITHACA_DAEMON_PLANNER_COST_TIME_H_
 #define ITHACA_DAEMON_PLANNER_COST_TIME_H_
 
@@ -14,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/planner/cost/efficiency.h"
 #include "daemon/planner/cost/flops.h"
 #include "daemon/planner/cost/hardware.h"
 #include "daemon/planner/cost/job.h"
@@ -35,10 +37,11 @@ struct TimeAssumptions {
   bool hide_experts = false;
   bool hide_offload = true;  // checkpoints to and from the host
   // The speed of attention in blocks around a ring, whose results are merged
-  // hop by hop, over that of one call for all keys. In (0, 1]. Zigzag with
-  // FlashAttention has 0.85 to 0.90 on 8 H800 with 8K tokens each
-  // (ring-flash-attention's own benchmark).
-  double ring_attention_speed = 0.87;
+  // hop by hop, over that of as many calls alone (a shorter call is slower for
+  // itself: efficiency.h). In (0, 1]. Zigzag with FlashAttention has 0.85 to
+  // 0.90 of one call's on 8 H800 with 8K tokens each (ring-flash-attention's
+  // own benchmark), of which the shorter calls are 0.95.
+  double ring_attention_speed = 0.92;
   NicSharing nic_sharing = NicSharing::kByLatency;
   // Copies of each of q, k, v, o in one all-to-all, before and after together,
   // each of which reads and writes it: 2 when a fused kernel packs and another
@@ -53,6 +56,7 @@ std::vector<std::string> Sentences(const TimeAssumptions& assumptions,
 
 // Seconds of one step on the critical rank.
 struct TimeCost {
+  Efficiency efficiency;            // that compute is taken to have
   std::optional<double> attention;  // with its imbalance
   std::optional<double> linear;     // with the head
   // By TrafficPart, as if alone; and what compute does not cover.

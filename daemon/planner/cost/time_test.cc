@@ -61,9 +61,24 @@ TEST(Time, ComputeIsOperationsOverWhatTheDeviceDoes) {
   const Job job = Ulysses(8);
   const TimeCost time = job.Time();
   const FlopCost flops = job.Flops();
-  EXPECT_DOUBLE_EQ(*time.attention, flops.attention.Sum() / (989e12 * 0.6));
+  const Efficiency& reached = time.efficiency;
+  EXPECT_DOUBLE_EQ(*time.attention,
+                   flops.attention.Sum() / (989e12 * reached.attention));
   EXPECT_DOUBLE_EQ(*time.linear,
-                   (flops.linear.Sum() + flops.head.Sum()) / (989e12 * 0.6));
+                   flops.linear.Sum() / (989e12 * reached.linear) +
+                       flops.head.Sum() / (989e12 * reached.head));
+}
+
+TEST(Time, ShortSequencesReachLessOfThePeak) {
+  Job job = Ulysses(8);
+  const Efficiency large = job.Time().efficiency;
+  EXPECT_NEAR(large.attention, 0.6, 0.001);
+  job.work.sequence = 2048;
+  const Efficiency small = job.Time().efficiency;
+  // A causal query sees 1024.5 keys; four query heads share a key.
+  EXPECT_DOUBLE_EQ(small.attention,
+                   0.6 / (1 + 0.6 * 989e12 / 3.35e12 * 1.25 / 1024.5));
+  EXPECT_LT(small.linear, 0.7 * large.linear);
 }
 
 TEST(Time, UlyssesIsExposedAndCopied) {
@@ -88,8 +103,8 @@ TEST(Time, UnevenHeadsCostTheCriticalRank) {
   Job job = Ulysses(16);
   job.model.query_heads = 40;
   const TimeCost time = job.Time();
-  EXPECT_DOUBLE_EQ(*time.attention,
-                   1.2 * job.Flops().attention.Sum() / (989e12 * 0.6));
+  EXPECT_DOUBLE_EQ(*time.attention, 1.2 * job.Flops().attention.Sum() /
+                                        (989e12 * time.efficiency.attention));
 }
 
 TEST(Time, RingHidesBehindAttention) {
@@ -133,8 +148,10 @@ TEST(Time, PipelineBubbleAndTheHeadOnTheLastStage) {
   const TimeCost time = job.Time();
   EXPECT_DOUBLE_EQ(time.bubble, 0.5);
   const FlopCost flops = job.Flops();
-  EXPECT_DOUBLE_EQ(*time.linear, (flops.linear.Sum() + 4 * flops.head.Sum()) /
-                                     (989e12 * 0.6));
+  const Efficiency& reached = time.efficiency;
+  EXPECT_DOUBLE_EQ(*time.linear,
+                   flops.linear.Sum() / (989e12 * reached.linear) +
+                       4 * flops.head.Sum() / (989e12 * reached.head));
   EXPECT_DOUBLE_EQ(*time.step, 1.5 * (*time.attention + *time.linear));
 }
 

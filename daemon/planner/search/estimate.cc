@@ -4,9 +4,13 @@
 #include <array>
 #include <cmath>
 #include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "daemon/planner/cost/efficiency.h"
 #include "daemon/planner/model_shape.h"
 #include "daemon/planner/search/digest.h"
 
@@ -160,8 +164,44 @@ void FillTime(const TimeCost& cost, const FlopCost& flops, double ranks,
   time.set_flops(flops.Sum() * ranks);
 }
 
+// Whether bytes of any group pass links of this class; what goes to another pod
+// passes those of its own first.
+bool Uses(const Placement& placement, LinkClass link) {
+  for (const Spread& spread : placement.groups) {
+    if (spread.peers[static_cast<size_t>(link)] > 0) return true;
+  }
+  return link == LinkClass::kLeaf && Uses(placement, LinkClass::kUplink);
+}
+
+// Which tables of measured times the estimate rests on.
+void AddMeasured(const Hardware& hardware, const Placement& placement,
+                 v1::Estimate& estimate) {
+  constexpr const char* kWhere[kLinkClasses] = {
+      "Within an NVLink domain", "Within a host", "Between hosts of one pod",
+      "Between pods"};
+  for (size_t c = 0; c < kLinkClasses; ++c) {
+    const std::optional<LinkRate>& link = hardware.links[c];
+    if (!link || link->measured.empty()) continue;
+    if (!Uses(placement, static_cast<LinkClass>(c))) continue;
+    const std::vector<MeasuredTime>& points = link->measured;
+    std::string sizes =
+        absl::StrFormat("%d sizes from %.0f to %.0f bytes", points.size(),
+                        points.front().bytes, points.back().bytes);
+    if (points.size() == 1) {
+      sizes = absl::StrFormat("1 size of %.0f bytes", points.front().bytes);
+    }
+    if (!link->measured_source.empty()) {
+      absl::StrAppend(&sizes, " (", link->measured_source, ")");
+    }
+    estimate.add_assumptions(absl::StrCat(
+        kWhere[c], ", an exchange takes the times measured at ", sizes, "."));
+  }
+}
+
 void AddAssumptions(const Request& request, const Choice& choice,
-                    Evaluator& evaluator, v1::Estimate& estimate) {
+                    const Placement& placement,
+                    const std::optional<TimeCost>& time, Evaluator& evaluator,
+                    v1::Estimate& estimate) {
   const Hardware& hardware = request.hardware.figures;
   if (!IsKnown(request.model)) {
     estimate.add_assumptions(
@@ -180,9 +220,8 @@ void AddAssumptions(const Request& request, const Choice& choice,
               "host that it needs is unknown.");
     return;
   }
-  estimate.add_assumptions(absl::StrCat(
-      "Large matrix products reach ", hardware.matmul_efficiency,
-      " of the peak and attention ", hardware.attention_efficiency, "."));
+  estimate.add_assumptions(EfficiencySentence(hardware, time->efficiency));
+  AddMeasured(hardware, placement, estimate);
   for (const std::string& line : Sentences(
            TimeAssumptions(), evaluator.WorkFor(choice.strategy.data_parallel),
            choice.strategy)) {
@@ -211,7 +250,7 @@ v1::Estimate EstimateOf(const Request& request, const Choice& choice,
     FillTime(*time, evaluator.Flops(choice), request.constraints.ranks(),
              sequences, *estimate.mutable_time());
   }
-  AddAssumptions(request, choice, evaluator, estimate);
+  AddAssumptions(request, choice, placement, time, evaluator, estimate);
   estimate.set_digest(DigestOf(estimate));
   return estimate;
 }
