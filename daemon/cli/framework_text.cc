@@ -10,23 +10,25 @@ namespace ithaca::cli {
 
 absl::StatusOr<FrameworkText> SayFor(const std::string& framework,
                                      const planner::v1::Plan& plan) {
-  const planner::Adapter* adapter = planner::FindAdapter(framework);
-  if (adapter == nullptr) {
+  const planner::FrameworkLimits* known = planner::FindFramework(framework);
+  if (known == nullptr) {
     return absl::InvalidArgumentError(absl::StrCat(
         "--framework ", framework, ": use one of ", planner::FrameworkNames()));
+  }
+  const planner::Adapter* adapter = planner::FindAdapter(framework);
+  if (adapter == nullptr) {
+    return FrameworkText{
+        true, absl::StrCat("# ", known->title,
+                           " can run it; its configuration is not written\n")};
   }
   const planner::ModelDims model = planner::DimsOf(plan.model());
   planner::JobConfig config = planner::NewJobConfig(
       adapter->framework, planner::StrategyOf(plan), planner::WorkOf(plan));
-  // Planned in fp32 where nobody said; the framework has its own type.
-  if (config.strategy.ring > 1)
-    config.strategy.ring_gradients =
-        planner::LimitsOf(config.engine).ring_gradients;
   const planner::Worded worded = planner::WordJobConfig(config, &model);
   FrameworkText answer;
   answer.can_run = worded.refusals.empty();
   if (!answer.can_run) {
-    answer.text = absl::StrCat(adapter->title, " cannot run this plan:\n");
+    answer.text = absl::StrCat(adapter->title(), " cannot run this plan:\n");
     for (const planner::Refusal& refusal : worded.refusals) {
       absl::StrAppend(
           &answer.text, refusal.code, "\n",
@@ -36,8 +38,8 @@ absl::StatusOr<FrameworkText> SayFor(const std::string& framework,
     return answer;
   }
   const planner::Wording& wording = worded.wording;
-  answer.text = absl::StrCat("# ", adapter->title, ": ", adapter->format, "\n",
-                             wording.config);
+  answer.text = absl::StrCat("# ", adapter->title(), ": ", adapter->format,
+                             "\n", wording.config);
   if (!wording.script.empty()) {
     absl::StrAppend(&answer.text, "\n# in the training script\n");
     for (const std::string& line : wording.script)

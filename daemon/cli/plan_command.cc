@@ -2,11 +2,13 @@
 
 #include <ostream>
 
+#include "absl/strings/str_cat.h"
 #include "daemon/cli/commands.h"
 #include "daemon/cli/framework_text.h"
 #include "daemon/cli/plan_answer.h"
 #include "daemon/cli/plan_options.h"
 #include "daemon/cli/planner_calls.h"
+#include "daemon/planner/frameworks/framework_message.h"
 
 namespace ithaca::cli {
 namespace {
@@ -20,9 +22,16 @@ constexpr char kHelp[] =
     "and why not\n"
     "the others. With a cluster and no degree, or with `auto` for any, the "
     "best is looked for;\n"
-    "otherwise what is left out has its default (Ulysses over all ranks). "
-    "Exit status 1:\n"
-    "nothing satisfies the request; the text says why and what would.\n"
+    "otherwise what is left out has its default (Ulysses over all ranks). With "
+    "--framework only\n"
+    "what that framework runs is planned, and what would be better is named "
+    "with the reason.\n"
+    "Exit status 1: nothing satisfies the request; the text says why and what "
+    "would.\n"
+    "\n"
+    "Frameworks: those of validate, and veomni and internevo, of which no "
+    "lines "
+    "are printed.\n"
     "\n"
     "Examples:\n"
     "  ithacactl plan --model llama-3.1-8b --seq-len 1M --nodes 4 --gpu "
@@ -34,7 +43,23 @@ constexpr char kHelp[] =
     "  curl -s $URL/config.json | ithacactl plan --model - --seq-len 4096 "
     "--ranks 4 -o json\n";
 
-// What follows the plan for --framework; whether the framework can run it.
+// The request of the options, for the framework where one is named.
+absl::StatusOr<v1::PlanRequest> BuildRequest(const Context& context) {
+  absl::StatusOr<v1::PlanRequest> request =
+      BuildPlanRequest(context, Length::kRequired);
+  if (!request.ok() || !context.args.Has("framework")) return request;
+  const std::string name = context.args.Get("framework");
+  const planner::FrameworkLimits* framework = planner::FindFramework(name);
+  if (framework == nullptr) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--framework ", name, ": use one of ", planner::FrameworkNames()));
+  }
+  request->mutable_constraints()->add_frameworks(
+      planner::MessageOf(framework->framework));
+  return request;
+}
+
+// What follows the plan for --framework; whether its configuration can say it.
 absl::StatusOr<FrameworkText> FrameworkPart(const Context& context,
                                             const v1::PlanResponse& response) {
   FrameworkText none;
@@ -44,8 +69,7 @@ absl::StatusOr<FrameworkText> FrameworkPart(const Context& context,
 }
 
 int RunPlan(const Context& context) {
-  const absl::StatusOr<v1::PlanRequest> request =
-      BuildPlanRequest(context, Length::kRequired);
+  const absl::StatusOr<v1::PlanRequest> request = BuildRequest(context);
   if (!request.ok()) return context.Fail(request.status());
   const absl::StatusOr<v1::PlanResponse> response = CallPlan(context, *request);
   if (!response.ok()) return context.Fail(response.status());
@@ -66,7 +90,8 @@ std::vector<Option> Options() {
   for (const auto& group : {StrategyOptions(), ClusterOptions()})
     options.insert(options.end(), group.begin(), group.end());
   options.push_back(
-      {"framework", "NAME", "Prints its lines for the plan: see validate."});
+      {"framework", "NAME",
+       "Plans what it can run, and prints its lines: see validate."});
   options.push_back({"wide", "", "140 columns, all ranks, all parts."});
   options.push_back(DaemonOption());
   return options;

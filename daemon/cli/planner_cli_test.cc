@@ -60,10 +60,10 @@ TEST(PlanCommand, PlacesRanksOnAClusterThatIsDescribed) {
       "nodes:\n"
       "  - {names: \"left\", accelerators: [{count: 2, type: h100-80g}]}\n"
       "  - {names: \"right\", accelerators: [{count: 2, type: h100-80g}]}\n";
-  const Outcome from_file = Ctl({"plan", "--model", "llama-3.1-8b", "--seq-len",
-                                 "4K", "--ulysses", "4", "--zero", "3",
-                                 "--cluster", "-"},
-                                cluster);
+  const Outcome from_file =
+      Ctl({"plan", "--model", "llama-3.1-8b", "--seq-len", "4K", "--ulysses",
+           "4", "--zero", "3", "--cluster", "-"},
+          cluster);
   EXPECT_EQ(from_file.status, kDone) << from_file.err;
   EXPECT_TRUE(Has(from_file.out, "right")) << from_file.out;
   const Outcome uniform =

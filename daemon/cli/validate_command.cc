@@ -96,7 +96,7 @@ absl::StatusOr<v1::ValidateRequest> BuildRequest(const Context& context) {
   const planner::Adapter* adapter = planner::FindAdapter(name);
   if (adapter == nullptr) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "--framework ", name, ": use one of ", planner::FrameworkNames()));
+        "--framework ", name, ": use one of ", planner::AdapterNames()));
   }
   v1::FrameworkConfig* config = request.mutable_framework_config();
   config->set_framework(planner::MessageOf(adapter->framework));

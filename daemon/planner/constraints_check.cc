@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "daemon/planner/field_error.h"
+#include "daemon/planner/frameworks/framework_message.h"
 #include "daemon/planner/limits.h"
 
 namespace ithaca::planner {
@@ -91,7 +92,11 @@ absl::Status CompleteConstraints(const std::string& path, v1::Constraints& c) {
     c.set_remainder_policy(v1::REMAINDER_POLICY_UNEVEN);
   }
   if (c.ring_gradients() == v1::RING_GRADIENTS_UNSPECIFIED) {
-    c.set_ring_gradients(v1::RING_GRADIENTS_FP32);
+    const EngineLimits* engine = RingEngine(c);
+    const bool element =
+        engine != nullptr && engine->ring_gradients == RingGradients::kElement;
+    c.set_ring_gradients(element ? v1::RING_GRADIENTS_ELEMENT
+                                 : v1::RING_GRADIENTS_FP32);
   }
   return absl::OkStatus();
 }

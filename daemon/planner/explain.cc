@@ -162,9 +162,11 @@ std::string RestText(const v1::PlanResponse& answer) {
     absl::StrAppend(&text, c.text(), "\n");
   }
   for (const v1::FrameworkLayout& layout : answer.framework_layouts()) {
-    absl::StrAppend(&text, FrameworkName(layout.framework()), ": ",
-                    layout.can_run() ? "can run what the planner would take"
-                                     : layout.reason(),
+    absl::StrAppend(&text,
+                    layout.can_run()
+                        ? absl::StrCat(FrameworkName(layout.framework()),
+                                       " can run what the planner would take.")
+                        : layout.reason(),
                     "\n");
   }
   return text;

@@ -37,6 +37,7 @@ absl::StatusOr<Request> Resolve(const v1::MaxSequenceRequest& request) {
   plan.mutable_workload()->clear_cu_seqlens();
   absl::StatusOr<Request> resolved = ResolveRequest(plan, "request.");
   if (!resolved.ok()) return resolved;
+  resolved->any_length = true;
   if (!IsKnown(resolved->model)) {
     return FieldError("request.model",
                       "memory needs the hidden size, the layers, the "
@@ -85,10 +86,7 @@ class Finder {
     for (const Strategy& mesh : LegalMeshes(request_, BoundsOf(request_))) {
       if (!CanRunFamily(request_.constraints, request_.model, mesh)) continue;
       for (const Choice& shape : OpenShapes(request_, mesh)) {
-        if (CheckMesh(request_, shape.strategy) != kNoFault ||
-            FirstThatCannot(request_, shape) != 0) {
-          continue;
-        }
+        if (CheckMesh(request_, shape.strategy) != kNoFault) continue;
         for (const std::vector<Choice>& ladder : Ladders(request_, shape)) {
           if (!ladder.empty()) Try(ladder.back());
         }
@@ -100,7 +98,12 @@ class Finder {
  private:
   void Try(const Choice& choice) {
     const Strategy& s = choice.strategy;
-    const uint64_t granularity = multiple_ != 0 ? multiple_ : GranularityOf(s);
+    // Frameworks may cut what a plan would not into pairs.
+    const bool pairs = !request_.constraints.frameworks().empty();
+    const uint64_t granularity =
+        multiple_ != 0 ? multiple_
+        : pairs        ? 2 * uint64_t{s.ring} * s.ulysses * s.tensor
+                       : GranularityOf(s);
     if (granularity > kMaxSequenceLength) return;
     const MaxSequenceResult result =
         LongestSequence(evaluator_.dims(), evaluator_.WorkFor(s.data_parallel),

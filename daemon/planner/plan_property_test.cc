@@ -122,7 +122,7 @@ class RequestMaker {
     if (OneIn(12)) c.set_search(v1::SEARCH_ALL);
     if (OneIn(20)) c.set_zero_stage(Below(4));
     if (OneIn(30)) c.set_offload_parameters(true);
-    if (OneIn(20)) c.add_frameworks(static_cast<v1::Framework>(1 + Below(8)));
+    if (OneIn(20)) c.add_frameworks(static_cast<v1::Framework>(1 + Below(13)));
     if (!OneIn(6)) return;
     const int families = 1 + static_cast<int>(Below(3));
     for (int i = 0; i < families; ++i) {

@@ -10,6 +10,7 @@
 #include "daemon/planner/plan_builder.h"
 #include "daemon/planner/request.h"
 #include "daemon/planner/search/answers.h"
+#include "daemon/planner/search/describe.h"
 #include "daemon/planner/search/estimate.h"
 #include "daemon/planner/search/evaluate.h"
 #include "daemon/planner/search/framework_rules.h"
@@ -78,19 +79,30 @@ absl::StatusOr<v1::PlanResponse> PlanGiven(const Request& request,
                          UINT64_MAX);
   }
   if (!CanRunFamily(request.constraints, request.model, mesh)) {
-    RejectOthers(request, mesh, nullptr, {}, response);
+    RejectOthers(request, mesh, nullptr, {}, {}, response);
     return response;
   }
   taken.family = FamilyOf(request.model, mesh);
   taken.figures = evaluator.Evaluate(taken.choice);
   absl::Status s = Take(request, taken, evaluator, response);
   if (!s.ok()) return s;
-  RejectOthers(request, mesh, &taken, {}, response);
+  RejectOthers(request, mesh, &taken, {}, {}, response);
   return response;
 }
 
+// What a search finds that does not look at frameworks; nothing where the
+// constraints name none.
+std::vector<Candidate> WithoutFrameworks(const Request& request,
+                                         Evaluator& evaluator) {
+  if (request.constraints.frameworks().empty()) return {};
+  Request open = request;
+  open.constraints.clear_frameworks();
+  return SearchAll(open, evaluator).ranked;
+}
+
 // Why a search found nothing at all.
-Obstacle NothingFound(const Request& request, Fault fault) {
+Obstacle NothingFound(const Request& request, Fault fault,
+                      Evaluator& evaluator) {
   const Strategy guess = GivenMesh(request.constraints);
   if (const Fault at_guess = CheckMesh(request, guess);
       at_guess != kNoFault &&
@@ -102,10 +114,19 @@ Obstacle NothingFound(const Request& request, Fault fault) {
       return {fault,
               "No mesh of these ranks belongs to a family that "
               "constraints.families lists."};
-    case v1::REJECTION_CODE_FRAMEWORK_CANNOT_RUN:
-      return {fault,
-              "No strategy on these ranks can be run by every framework that "
-              "constraints.frameworks lists."};
+    case v1::REJECTION_CODE_FRAMEWORK_CANNOT_RUN: {
+      const std::vector<Candidate> any = WithoutFrameworks(request, evaluator);
+      std::string reason =
+          "No strategy on these ranks can be run by every framework that "
+          "constraints.frameworks lists.";
+      if (!any.empty()) {
+        const Choice& best = any.front().choice;
+        absl::StrAppend(
+            &reason, " Of the best, ", Describe(best.strategy), ": ",
+            WhyFrameworkCannot(FirstThatCannot(request, best), request, best));
+      }
+      return {fault, reason};
+    }
     case v1::REJECTION_CODE_EXPERTS_DO_NOT_DIVIDE:
       return {fault, "No mesh of these ranks has that expert-parallel degree."};
     case v1::REJECTION_CODE_SETTINGS_CONFLICT:
@@ -126,7 +147,7 @@ absl::StatusOr<v1::PlanResponse> PlanSearched(const Request& request,
     if (!BytesFit(request.model, request.workload, 1)) {
       return CheckBytesFit("workload", request.model, request.workload, 1);
     }
-    RejectAll(request, NothingFound(request, found.fault), response);
+    RejectAll(request, NothingFound(request, found.fault, evaluator), response);
     return response;
   }
   const Candidate& best = found.ranked.front();
@@ -137,7 +158,8 @@ absl::StatusOr<v1::PlanResponse> PlanSearched(const Request& request,
   }
   absl::Status s = Take(request, best, evaluator, response);
   if (!s.ok()) return s;
-  RejectOthers(request, best.choice.strategy, &best, found.ranked, response);
+  RejectOthers(request, best.choice.strategy, &best, found.ranked,
+               WithoutFrameworks(request, evaluator), response);
   AddAlternatives(request, found.ranked, response);
   return response;
 }

@@ -25,6 +25,8 @@ struct Request {
   v1::Detail detail = v1::DETAIL_FULL;  // never unspecified
   std::optional<v1::RankWindow> window;
   uint32_t max_alternatives = 8;
+  // The workload's length stands for any: frameworks may take it or not.
+  bool any_length = false;
 };
 
 // Errors: INVALID_ARGUMENT naming the field of PlanRequest, below `path` (empty

@@ -133,10 +133,6 @@ std::string ScriptOf(const Strategy& s) {
 
 }  // namespace
 
-Engine AccelerateEngine(const Strategy& s) {
-  return s.ulysses > 1 ? Engine::kAlst : Engine::kTorchRing;
-}
-
 ConfigOr ReadAccelerate(absl::string_view text, const ReadOptions& options) {
   absl::StatusOr<std::vector<Setting>> settings =
       ReadYaml("accelerate config", text);

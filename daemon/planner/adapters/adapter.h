@@ -13,15 +13,10 @@
 #include "absl/strings/string_view.h"
 #include "daemon/planner/adapters/job_config.h"
 #include "daemon/planner/cost/job.h"
+#include "daemon/planner/frameworks/framework.h"
+#include "daemon/planner/frameworks/refusals.h"
 
 namespace ithaca::planner {
-
-// Why a framework cannot run a strategy.
-struct Refusal {
-  std::string code;    // for programs, e.g. "heads-not-divisible"
-  std::string reason;  // one sentence
-  std::string remedy;  // what to do instead, and what can run it
-};
 
 // A strategy in a framework's words.
 struct Wording {
@@ -42,17 +37,9 @@ struct Worded {
   Wording wording;
 };
 
-// Whether a framework can be told a feature of a strategy.
-enum class Can {
-  kNo,
-  kScript,  // in the training script, not in the configuration
-  kYes,
-};
-
+// What the name, the engine and the limits are is in frameworks/framework.h.
 struct Adapter {
   Framework framework;
-  const char* name;    // of --framework, e.g. "megatron"
-  const char* title;   // e.g. "Megatron-LM"
   const char* what;    // names the text in errors, e.g. "ds_config"
   const char* format;  // for people, e.g. "JSON"
 
@@ -60,28 +47,17 @@ struct Adapter {
                                     const ReadOptions& options);
   // REQUIRES: WordJobConfig finds no refusal.
   Wording (*write)(const JobConfig& config);
-  // The engine that would run the strategy.
-  Engine (*engine)(const Strategy& strategy);
 
-  Can zero[4];  // by stage
-  Can pipeline;
-  Can tensor;
-  Can selective_recompute;
-  Can full_recompute;
-  Can offload_optimizer;
-  Can offload_parameters;
-  Can offload_checkpoints;
-  Can tiled_mlp;
-  Can tiled_loss;
-  Can attention_chunk;
-  Can expert_parallel;
+  const char* name() const { return LimitsOf(framework).name; }
+  const char* title() const { return LimitsOf(framework).title; }
 };
 
+// REQUIRES: one of the first kConfigurations frameworks.
 const Adapter& AdapterOf(Framework framework);
-// Null when no framework has this name.
+// Null when no framework has this name, or none whose configurations are read.
 const Adapter* FindAdapter(absl::string_view name);
-// Comma-separated, in the order of the enum.
-std::string FrameworkNames();
+// Their names, comma-separated, in the order of the enum.
+std::string AdapterNames();
 
 // The job that the text says. Errors: INVALID_ARGUMENT that begins with the
 // name of the text and the key, e.g. "ds_config.zero_optimization.stage: ...",

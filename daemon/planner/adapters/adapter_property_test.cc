@@ -56,10 +56,10 @@ class Source {
 // what it cannot is refused with a code, a reason and a remedy.
 TEST(Adapters, RoundTripRandomStrategies) {
   Source source(TestSeed());
-  int same[kFrameworks] = {};
-  int refused[kFrameworks] = {};
+  int same[kConfigurations] = {};
+  int refused[kConfigurations] = {};
   for (int round = 0; round < kRounds; ++round) {
-    for (int f = 0; f < kFrameworks; ++f) {
+    for (int f = 0; f < kConfigurations; ++f) {
       const Adapter& adapter = AdapterOf(static_cast<Framework>(f));
       const Strategy strategy = source.NextStrategy();
       Work work = source.NextWork(strategy);
@@ -83,27 +83,28 @@ TEST(Adapters, RoundTripRandomStrategies) {
       options.query_heads = model.query_heads;
       const auto again =
           ReadJobConfig(adapter.framework, worded.wording.config, options);
-      ASSERT_TRUE(again.ok()) << adapter.name << ": " << again.status() << "\n"
-                              << worded.wording.config;
+      ASSERT_TRUE(again.ok())
+          << adapter.name() << ": " << again.status() << "\n"
+          << worded.wording.config;
       const Strategy& read = again->strategy;
       ASSERT_EQ(read.ulysses, strategy.ulysses) << worded.wording.config;
       ASSERT_EQ(read.ring, strategy.ring) << worded.wording.config;
       if (!worded.wording.not_in_config.empty()) continue;
       ++same[f];
       ASSERT_TRUE(SameStrategy(Canonical(read), strategy))
-          << adapter.name << "\n"
+          << adapter.name() << "\n"
           << worded.wording.config;
     }
   }
-  for (int f = 0; f < kFrameworks; ++f) {
-    const char* name = AdapterOf(static_cast<Framework>(f)).name;
+  for (int f = 0; f < kConfigurations; ++f) {
+    const char* name = AdapterOf(static_cast<Framework>(f)).name();
     EXPECT_GT(same[f], 10) << name;
     EXPECT_GT(refused[f], 10) << name;
   }
 }
 
 // Texts that a mutation starts from, one per framework.
-const char* const kTexts[kFrameworks] = {
+const char* const kTexts[kConfigurations] = {
     R"({"sequence_parallel_size": 4, "data_parallel_size": 2, "bf16":
         {"enabled": true}, "zero_optimization": {"stage": 3,
         "offload_param": {"device": "cpu"}}, "x": [1, 2, {"y": null}]})",
@@ -151,7 +152,7 @@ TEST(Adapters, SurviveMutations) {
   int read = 0;
   int refused = 0;
   for (int round = 0; round < 1500; ++round) {
-    for (int f = 0; f < kFrameworks; ++f) {
+    for (int f = 0; f < kConfigurations; ++f) {
       const Adapter& adapter = AdapterOf(static_cast<Framework>(f));
       std::string text = kTexts[f];
       const int edits = 1 + static_cast<int>(random() % 3);

@@ -52,10 +52,6 @@ void WriteType(const Work& work, Composer& out) {
 
 }  // namespace
 
-Engine DeepSpeedEngine(const Strategy& s) {
-  return s.attention_chunk > 0 ? Engine::kFpdt : Engine::kDeepSpeedLayer;
-}
-
 ConfigOr ReadDeepSpeed(absl::string_view text, const ReadOptions& options) {
   absl::StatusOr<std::vector<Setting>> settings = ReadJson("ds_config", text);
   if (!settings.ok()) return settings.status();
@@ -80,7 +76,7 @@ ConfigOr ReadDeepSpeed(absl::string_view text, const ReadOptions& options) {
         fields.Flag("activation_checkpointing.cpu_checkpointing")
             .value_or(false);
   }
-  config.engine = DeepSpeedEngine(s);
+  config.engine = EngineOf(Framework::kDeepSpeed, s);
   return Finish(std::move(config), options, fields);
 }
 
@@ -114,8 +110,6 @@ Wording WriteDeepSpeed(const JobConfig& config) {
   wording.config = WriteJson(out.With(config));
   return wording;
 }
-
-Engine AlstEngine(const Strategy&) { return Engine::kAlst; }
 
 ConfigOr ReadAlst(absl::string_view text, const ReadOptions& options) {
   absl::StatusOr<std::vector<Setting>> settings = ReadYaml("config", text);

@@ -12,27 +12,11 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
-#include "daemon/planner/adapters/engine.h"
 #include "daemon/planner/adapters/settings.h"
 #include "daemon/planner/cost/job.h"
+#include "daemon/planner/frameworks/framework.h"
 
 namespace ithaca::planner {
-
-// Whose configuration it is.
-enum class Framework {
-  kDeepSpeed,   // ds_config in JSON
-  kAlst,        // ArcticTraining's YAML, or a ds_config that ALST runs with
-  kMegatron,    // Megatron-LM's options; Megatron-Bridge's YAML
-  kAccelerate,  // accelerate's config in YAML or JSON
-  kTorchtitan,  // TOML
-  kVerl,        // Hydra overrides or YAML
-  kSwift,       // ms-swift's options or YAML
-  kYunchang,    // options of a script that calls yunchang
-  kXdit,        // xDiT's and SGLang-diffusion's options
-  kVllm,        // ArcticInference: options
-  kMaxtext,     // overrides or YAML
-};
-inline constexpr int kFrameworks = 11;
 
 struct JobConfig {
   Framework framework = Framework::kDeepSpeed;

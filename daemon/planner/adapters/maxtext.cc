@@ -6,8 +6,6 @@
 
 namespace ithaca::planner {
 
-Engine MaxtextEngine(const Strategy&) { return Engine::kMaxtext; }
-
 ConfigOr ReadMaxtext(absl::string_view text, const ReadOptions& options) {
   absl::StatusOr<std::vector<Setting>> settings =
       ReadWordsOrYaml("maxtext", text);

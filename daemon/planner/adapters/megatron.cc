@@ -192,10 +192,6 @@ void WriteRecompute(const Strategy& s, Composer& out) {
 
 }  // namespace
 
-Engine MegatronEngine(const Strategy& s) {
-  return s.attention_chunk > 0 ? Engine::kFpdt : Engine::kTransformerEngine;
-}
-
 ConfigOr ReadMegatron(absl::string_view text, const ReadOptions& read) {
   absl::StatusOr<std::vector<Setting>> settings =
       ReadWordsOrYaml("megatron", text);

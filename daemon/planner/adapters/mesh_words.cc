@@ -7,7 +7,7 @@ namespace ithaca::planner {
 namespace {
 
 // Ulysses and ring, whichever is outside first.
-std::vector<MeshDimension> Hybrid(const Strategy& s, const char* ulysses,
+std::vector<MeshDimension> BothOf(const Strategy& s, const char* ulysses,
                                   const char* ring) {
   if (s.hybrid_order == HybridOrder::kUlyssesInside)
     return {{ring, s.ring}, {ulysses, s.ulysses}};
@@ -53,7 +53,7 @@ std::vector<MeshDimension> MeshOf(Framework framework, const Strategy& s) {
           {"data", s.data_parallel}, {"ring", s.ring}, {"sequence", s.ulysses}};
     case Framework::kYunchang:
       return Joined({{"pp", s.pipeline}, {"dp", s.data_parallel}},
-                    Joined(Hybrid(s, "ulysses", "ring"), {{"tp", s.tensor}}));
+                    Joined(BothOf(s, "ulysses", "ring"), {{"tp", s.tensor}}));
     case Framework::kXdit:
     case Framework::kVllm:
       return {{"dp", s.data_parallel},
@@ -66,6 +66,15 @@ std::vector<MeshDimension> MeshOf(Framework framework, const Strategy& s) {
               {"fsdp", s.data_parallel},
               {"context", s.ring * s.ulysses},
               {"tensor", s.tensor}};
+    case Framework::kVeomni:
+      return {{"pp", s.pipeline},
+              {"dp_shard", s.data_parallel},
+              {"ulysses", s.ulysses},
+              {"cp", s.ring},
+              {"tp", s.tensor}};
+    case Framework::kInternevo:
+      return Joined({{"pp", s.pipeline}, {"dp", s.data_parallel}},
+                    BothOf(s, "head", "context"));
   }
   return {};
 }

@@ -25,6 +25,8 @@ std::string DegreeField(const JobConfig& config) {
     case Framework::kDeepSpeed:
     case Framework::kAlst:
     case Framework::kSwift:
+    case Framework::kVeomni:
+    case Framework::kInternevo:
       break;
   }
   return "sequence_parallel_size";

@@ -1,7 +1,7 @@
 // Rules about heads.
 #include "absl/strings/str_cat.h"
-#include "daemon/planner/adapters/refusals.h"
 #include "daemon/planner/adapters/rule_checks.h"
+#include "daemon/planner/frameworks/refusals.h"
 
 namespace ithaca::planner {
 namespace {

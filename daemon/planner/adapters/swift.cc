@@ -54,8 +54,6 @@ void ReadRanks(Fields& fields, JobConfig& config) {
 
 }  // namespace
 
-Engine SwiftEngine(const Strategy&) { return Engine::kSwift; }
-
 ConfigOr ReadSwift(absl::string_view text, const ReadOptions& options) {
   absl::StatusOr<std::vector<Setting>> settings =
       ReadWordsOrYaml("swift", text);

@@ -58,10 +58,6 @@ void ReadDegrees(Fields& fields, JobConfig& config) {
 
 }  // namespace
 
-Engine TorchtitanEngine(const Strategy& s) {
-  return s.ulysses > 1 ? Engine::kTorchUlysses : Engine::kTorchRing;
-}
-
 ConfigOr ReadTorchtitan(absl::string_view text, const ReadOptions& options) {
   absl::StatusOr<std::vector<Setting>> settings =
       ReadToml("torchtitan config", text);

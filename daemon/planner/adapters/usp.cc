@@ -52,8 +52,6 @@ absl::StatusOr<JobConfig> Start(Framework framework, Engine engine,
 
 }  // namespace
 
-Engine YunchangEngine(const Strategy&) { return Engine::kYunchang; }
-
 ConfigOr ReadYunchang(absl::string_view text, const ReadOptions& options) {
   absl::StatusOr<JobConfig> config =
       Start(Framework::kYunchang, Engine::kYunchang, text);
@@ -104,8 +102,6 @@ Wording WriteYunchang(const JobConfig& config) {
   return wording;
 }
 
-Engine XditEngine(const Strategy&) { return Engine::kUspServer; }
-
 ConfigOr ReadXdit(absl::string_view text, const ReadOptions& options) {
   absl::StatusOr<JobConfig> config =
       Start(Framework::kXdit, Engine::kUspServer, text);
@@ -131,8 +127,6 @@ Wording WriteXdit(const JobConfig& config) {
   wording.config = WriteOptions(out.With(config), '_');
   return wording;
 }
-
-Engine VllmEngine(const Strategy&) { return Engine::kVllm; }
 
 ConfigOr ReadVllm(absl::string_view text, const ReadOptions& options) {
   absl::StatusOr<JobConfig> config =

@@ -11,19 +11,12 @@
 #include "daemon/planner/hf_config.h"
 #include "daemon/planner/limits.h"
 #include "daemon/planner/model_shape.h"
+#include "daemon/planner/workload_shape.h"
 
 namespace ithaca::planner {
 namespace {
 
 constexpr int kMaxFindings = 32;
-
-std::optional<Framework> FrameworkOf(v1::Framework message) {
-  for (int f = 0; f < kFrameworks; ++f) {
-    if (MessageOf(static_cast<Framework>(f)) == message)
-      return static_cast<Framework>(f);
-  }
-  return std::nullopt;
-}
 
 v1::Severity SeverityOf(Harm harm) {
   switch (harm) {
@@ -192,11 +185,11 @@ absl::StatusOr<v1::ValidateResponse> ValidateFrameworkConfig(
     const v1::ValidateRequest& request) {
   const v1::FrameworkConfig& subject = request.framework_config();
   const std::optional<Framework> framework = FrameworkOf(subject.framework());
-  if (!framework) {
+  if (!framework || static_cast<int>(*framework) >= kConfigurations) {
     return FieldError("framework_config.framework",
                       absl::StrCat("is not one whose configurations are read; "
                                    "those are ",
-                                   FrameworkNames()));
+                                   AdapterNames()));
   }
   CheckContext context;
   absl::Status s = FillContext(request.context(), context);
@@ -216,34 +209,6 @@ absl::StatusOr<v1::ValidateResponse> ValidateFrameworkConfig(
   return response;
 }
 
-v1::Framework MessageOf(Framework framework) {
-  switch (framework) {
-    case Framework::kDeepSpeed:
-      return v1::FRAMEWORK_DEEPSPEED;
-    case Framework::kAlst:
-      return v1::FRAMEWORK_ARCTIC_TRAINING;
-    case Framework::kMegatron:
-      return v1::FRAMEWORK_MEGATRON;
-    case Framework::kAccelerate:
-      return v1::FRAMEWORK_ACCELERATE;
-    case Framework::kTorchtitan:
-      return v1::FRAMEWORK_TORCHTITAN;
-    case Framework::kVerl:
-      return v1::FRAMEWORK_VERL;
-    case Framework::kSwift:
-      return v1::FRAMEWORK_MS_SWIFT;
-    case Framework::kYunchang:
-      return v1::FRAMEWORK_YUNCHANG;
-    case Framework::kXdit:
-      return v1::FRAMEWORK_XDIT;
-    case Framework::kVllm:
-      return v1::FRAMEWORK_ARCTIC_INFERENCE;
-    case Framework::kMaxtext:
-      return v1::FRAMEWORK_MAXTEXT;
-  }
-  return v1::FRAMEWORK_UNSPECIFIED;
-}
-
 Strategy StrategyOf(const v1::Plan& plan) {
   const v1::Strategy& said = plan.strategy();
   Strategy s;
@@ -258,6 +223,8 @@ Strategy StrategyOf(const v1::Plan& plan) {
                        : HybridOrder::kUlyssesInside;
   s.token_order = plan.sequence_layout() == v1::SEQUENCE_LAYOUT_ZIGZAG
                       ? TokenOrder::kZigzag
+                  : plan.sequence_layout() == v1::SEQUENCE_LAYOUT_PACKED
+                      ? TokenOrder::kZigzag  // of each document
                   : plan.sequence_layout() == v1::SEQUENCE_LAYOUT_STRIPED
                       ? TokenOrder::kStriped
                       : TokenOrder::kContiguous;
@@ -288,6 +255,10 @@ Work WorkOf(const v1::Plan& plan) {
   work.micro_batches = std::max<uint32_t>(1, said.micro_batches());
   work.element_bytes = said.data_type() == v1::DATA_TYPE_FP32 ? 4 : 2;
   work.training = said.mode() != v1::MODE_FORWARD_ONLY;
+  work.mask = MaskOf(said.mask());
+  work.window = said.window();
+  for (int i = 0; i + 1 < said.cu_seqlens_size(); ++i)
+    work.documents.push_back(said.cu_seqlens(i + 1) - said.cu_seqlens(i));
   return work;
 }
 

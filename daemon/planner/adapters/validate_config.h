@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "daemon/planner/adapters/job_config.h"
 #include "daemon/planner/cost/job.h"
+#include "daemon/planner/frameworks/framework_message.h"
 #include "daemon/planner/model_shape.h"  // DimsOf
 #include "ithaca/planner/v1/planner.pb.h"
 
@@ -19,9 +20,6 @@ namespace ithaca::planner {
 // not read and a context that makes no sense.
 absl::StatusOr<v1::ValidateResponse> ValidateFrameworkConfig(
     const v1::ValidateRequest& request);
-
-// The API's name of a framework.
-v1::Framework MessageOf(Framework framework);
 
 // A plan's strategy in the words of the cost functions, which the adapters
 // take.

@@ -54,8 +54,6 @@ void ReadSharding(const Names& names, Fields& fields, Strategy& s) {
 
 }  // namespace
 
-Engine VerlEngine(const Strategy&) { return Engine::kVerl; }
-
 ConfigOr ReadVerl(absl::string_view text, const ReadOptions& options) {
   absl::StatusOr<std::vector<Setting>> settings = ReadWordsOrYaml("verl", text);
   if (!settings.ok()) return settings.status();

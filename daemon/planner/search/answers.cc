@@ -169,6 +169,32 @@ void AddSearched(const Request& request, v1::Family family,
   Add(family, obstacle, nearest, kNearest, response);
 }
 
+// The best of `family` where frameworks do not count, which one of them cannot
+// run. `best` is the best that all can run, or null.
+void AddBlocked(const Request& request, const Candidate& blocked,
+                const Candidate* best, const Candidate& taken,
+                v1::PlanResponse& response) {
+  const v1::Framework framework = FirstThatCannot(request, blocked.choice);
+  Obstacle obstacle;
+  obstacle.code = v1::REJECTION_CODE_FRAMEWORK_CANNOT_RUN;
+  obstacle.reason =
+      absl::StrCat(WhyFrameworkCannot(framework, request, blocked.choice), " ",
+                   Compare(taken.figures, blocked.figures), " (",
+                   Describe(blocked.choice.strategy), ")");
+  Add(blocked.family, obstacle,
+      best != nullptr && best->figures.fits
+          ? ConstraintsOf(request, best->choice)
+          : NearestLegal(request, blocked.family),
+      kNearest, response);
+}
+
+// Whether what frameworks keep from being taken is to be told.
+bool IsBlocked(const Request& request, const Candidate* any,
+               const Candidate* best, const Candidate& taken) {
+  return any != nullptr && (best == nullptr || RanksBefore(*any, taken)) &&
+         FirstThatCannot(request, any->choice) != v1::FRAMEWORK_UNSPECIFIED;
+}
+
 }  // namespace
 
 Obstacle ObstacleOf(const Request& request, const Choice& choice,
@@ -181,11 +207,10 @@ Obstacle ObstacleOf(const Request& request, const Choice& choice,
     return {v1::REJECTION_CODE_SETTINGS_CONFLICT,
             SettingsReason(request, choice)};
   }
-  const v1::Framework framework = FirstThatCannot(request, choice);
-  if (framework != v1::FRAMEWORK_UNSPECIFIED) {
+  if (const v1::Framework framework = FirstThatCannot(request, choice);
+      framework != v1::FRAMEWORK_UNSPECIFIED) {
     return {v1::REJECTION_CODE_FRAMEWORK_CANNOT_RUN,
-            absl::StrCat(FrameworkName(framework), " cannot run it: ",
-                         WhyFrameworkCannot(framework, request, choice))};
+            WhyFrameworkCannot(framework, request, choice)};
   }
   if (!evaluator.Fits(choice)) {
     return {v1::REJECTION_CODE_DOES_NOT_FIT,
@@ -202,10 +227,16 @@ void RejectAll(const Request& request, const Obstacle& obstacle,
 
 void RejectOthers(const Request& request, const Strategy& mesh,
                   const Candidate* taken, const std::vector<Candidate>& others,
+                  const std::vector<Candidate>& any,
                   v1::PlanResponse& response) {
   for (v1::Family family : kFamilies) {
-    if (taken != nullptr && family == taken->family) continue;
     const Candidate* best = BestOf(family, others);
+    if (const Candidate* blocked = BestOf(family, any);
+        taken != nullptr && IsBlocked(request, blocked, best, *taken)) {
+      AddBlocked(request, *blocked, best, *taken, response);
+      continue;
+    }
+    if (taken != nullptr && family == taken->family) continue;
     if (taken != nullptr && best != nullptr) {
       AddSearched(request, family, *best, *taken, response);
       continue;

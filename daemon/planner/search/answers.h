@@ -34,9 +34,13 @@ void RejectAll(const Request& request, const Obstacle& obstacle,
 // Adds to `response` every family but that of `taken`, in the order of the
 // enum; with nullptr every one, those that the constraints list first.
 // `mesh` is what the constraints ask for, `others` what the search looked at
-// (empty when the search is "as given").
+// (empty when the search is "as given"), `any` what it finds where frameworks
+// do not count (empty when the constraints name none): what is better there
+// than what is taken, or is of a family that no framework runs, is told with
+// the reason.
 void RejectOthers(const Request& request, const Strategy& mesh,
                   const Candidate* taken, const std::vector<Candidate>& others,
+                  const std::vector<Candidate>& any,
                   v1::PlanResponse& response);
 
 // Adds the candidates after the first.

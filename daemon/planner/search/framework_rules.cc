@@ -1,158 +1,46 @@
 #include "daemon/planner/search/framework_rules.h"
 
+#include "absl/strings/str_cat.h"
+#include "daemon/planner/frameworks/framework_message.h"
+#include "daemon/planner/frameworks/refusals.h"
 #include "daemon/planner/mesh.h"
+#include "daemon/planner/model_shape.h"
+#include "daemon/planner/workload_shape.h"
 
 namespace ithaca::planner {
 namespace {
 
-// What the rules ask, worked out once.
-struct Facts {
-  uint32_t ulysses, ring, tensor, pipeline;
-  bool even_query;    // every rank has as many query heads
-  bool even_kv;       // and as many key/value heads, each on one rank
-  bool copied_kv;     // or one, each on as many ranks
-  bool whole_kv;      // the tensor degree divides the key/value heads
-  bool equal_tokens;  // every rank has as many tokens
-  bool equal_pairs;   // and the sequence divides into pairs of pieces
-  bool packed_ring, striped_ring, contiguous_ring, window, sparse, chunked;
-  bool ring_inside;
-};
-
-Facts FactsOf(const Request& request, const Choice& choice) {
+// The length with the padding that the plan will have.
+uint64_t PaddedLength(const Request& request, const Choice& choice) {
+  const uint64_t length = request.workload.sequence_length();
+  if (request.constraints.remainder_policy() != v1::REMAINDER_POLICY_PAD) {
+    return length;
+  }
   const Strategy& s = choice.strategy;
+  const bool pairs = choice.layout == v1::SEQUENCE_LAYOUT_ZIGZAG ||
+                     choice.layout == v1::SEQUENCE_LAYOUT_PACKED;
+  const uint64_t unit = uint64_t{s.ring} * s.ulysses * (pairs ? 2 : 1);
+  return (length + unit - 1) / unit * unit;
+}
+
+Demand DemandFor(const Request& request, const Choice& choice,
+                 const ModelDims& model) {
   const v1::Workload& w = request.workload;
-  const v1::Family heads = HeadFamilyOf(request.model, s.tensor, s.ulysses);
-  const uint64_t ranks = uint64_t{s.ring} * s.ulysses;
-  const bool pad =
-      request.constraints.remainder_policy() == v1::REMAINDER_POLICY_PAD;
-  Facts f{};
-  f.ulysses = s.ulysses;
-  f.ring = s.ring;
-  f.tensor = s.tensor;
-  f.pipeline = s.pipeline;
-  f.even_query = heads != v1::FAMILY_ULYSSES_UNEVEN;
-  f.even_kv = heads == v1::FAMILY_ULYSSES_EVEN;
-  f.copied_kv = heads == v1::FAMILY_ULYSSES_REPLICATED_KV;
-  f.whole_kv = request.model.kv_heads() % s.tensor == 0;
-  f.equal_tokens = pad || w.sequence_length() % ranks == 0;
-  f.equal_pairs = pad || w.sequence_length() % (2 * ranks) == 0;
-  f.packed_ring = choice.layout == v1::SEQUENCE_LAYOUT_PACKED;
-  f.striped_ring = choice.layout == v1::SEQUENCE_LAYOUT_STRIPED;
-  f.contiguous_ring =
-      s.ring > 1 && choice.layout == v1::SEQUENCE_LAYOUT_CONTIGUOUS;
-  f.window = w.mask() == v1::ATTENTION_MASK_SLIDING_WINDOW;
-  f.sparse = w.mask() == v1::ATTENTION_MASK_BLOCK_SPARSE;
-  f.chunked = s.attention_chunk > 0;
-  f.ring_inside = s.hybrid_order == HybridOrder::kRingInside;
-  return f;
+  Demand demand;
+  demand.sequence = request.any_length ? 0 : PaddedLength(request, choice);
+  demand.training = w.mode() == v1::MODE_TRAINING;
+  demand.mask = MaskOf(w.mask());
+  demand.documents = w.cu_seqlens_size() > 2;
+  demand.model = &model;
+  return demand;
 }
 
-const char* WhyNotMegatron(const Facts& f) {
-  if (!f.even_kv)
-    return "Its all-to-all needs query and key/value heads that divide.";
-  if (!f.whole_kv) return "Its tensor degree must divide the key/value heads.";
-  if (f.ring_inside) return "Its a2a+p2p has Ulysses inside.";
-  if (f.striped_ring || f.contiguous_ring)
-    return "Its ring is zigzag (DualChunkSwap).";
-  if (f.window && f.ring > 1) return "Its ring takes no sliding window.";
-  if (f.sparse) return "It has no block-sparse attention.";
-  if (f.chunked) return "It does not chunk attention.";
-  if (f.ring * f.ulysses > 1 && !f.equal_pairs) {
-    return "It needs a multiple of twice the context-parallel degree; pad.";
-  }
-  return nullptr;
-}
-
-const char* WhyNotDeepSpeed(const Facts& f) {
-  if (f.ring > 1) return "It has no ring.";
-  if (f.tensor > 1 && f.ulysses > 1) {
-    return "Its sequence parallelism excludes tensor parallelism.";
-  }
-  if (f.pipeline > 1 && f.ulysses > 1) {
-    return "Its sequence parallelism excludes pipelines.";
-  }
-  if (!f.even_kv && !f.copied_kv) {
-    return "It needs equal query heads, and key/value heads that divide or are "
-           "copied evenly.";
-  }
-  if (!f.equal_tokens) return "It needs equal shares of the sequence; pad.";
-  return nullptr;
-}
-
-const char* WhyNotYunchang(const Facts& f) {
-  if (!f.even_kv) return "It needs query and key/value heads that divide.";
-  if (f.packed_ring) return "Its long-context layer takes no packed documents.";
-  if (f.chunked) return "It does not chunk attention.";
-  if (!f.equal_tokens || (f.ring > 1 && !f.equal_pairs)) {
-    return "It needs equal shares of the sequence; pad.";
-  }
-  return nullptr;
-}
-
-const char* WhyNotSwift(const Facts& f) {
-  if (f.tensor > 1 || f.pipeline > 1) {
-    return "Its sequence parallelism excludes tensor parallelism and "
-           "pipelines.";
-  }
-  if (!f.even_kv) return "It needs query and key/value heads that divide.";
-  if (f.ring_inside) return "Its ring goes across Ulysses.";
-  if (f.striped_ring || f.contiguous_ring) return "Its ring is zigzag.";
-  if (f.chunked) return "It does not chunk attention.";
-  if (!f.equal_tokens || (f.ring > 1 && !f.equal_pairs)) {
-    return "It needs equal shares of the sequence; pad.";
-  }
-  return nullptr;
-}
-
-const char* WhyNotVeOmni(const Facts& f) {
-  if (!f.even_kv && !f.copied_kv) {
-    return "It needs equal query heads, and key/value heads that divide or are "
-           "copied evenly.";
-  }
-  if (f.ring > 1 && f.ulysses > 1 && !f.ring_inside) {
-    return "Its context-parallel axis is inside Ulysses.";
-  }
-  if (f.chunked) return "It does not chunk attention.";
-  if (!f.equal_tokens) return "It needs equal shares of the sequence; pad.";
-  return nullptr;
-}
-
-const char* WhyNotAccelerate(const Facts& f) {
-  if (f.ring > 1 && f.ulysses > 1) return "It has either sp or cp, not both.";
-  if (f.pipeline > 1) return "Its ParallelismConfig has no pipeline.";
-  if (f.ring > 1 && !f.equal_pairs) {
-    return "It needs equal shares of the sequence; pad.";
-  }
-  Facts without_ring = f;
-  without_ring.ring = 1;
-  return WhyNotDeepSpeed(without_ring);
-}
-
-const char* WhyNotTorchTitan(const Facts& f) {
-  if (f.ulysses > 1) return "It has no Ulysses.";
-  if (!f.whole_kv) return "Its tensor degree must divide the key/value heads.";
-  if (f.striped_ring || f.packed_ring || f.contiguous_ring) {
-    return "Its ring is head-tail (zigzag).";
-  }
-  if (f.chunked) return "It does not chunk attention.";
-  if (f.ring > 1 && !f.equal_pairs) {
-    return "It needs equal shares of the sequence; pad.";
-  }
-  return nullptr;
-}
-
-const char* WhyNotInternEvo(const Facts& f) {
-  if (!f.even_kv && !f.copied_kv) {
-    return "It needs equal query heads, and key/value heads that divide or are "
-           "copied evenly.";
-  }
-  if (f.tensor > 1) return "Its 2D attention excludes tensor parallelism.";
-  if (f.striped_ring || f.contiguous_ring) return "Its ring is zigzag.";
-  if (f.chunked) return "It does not chunk attention.";
-  if (!f.equal_tokens || (f.ring > 1 && !f.equal_pairs)) {
-    return "It needs equal shares of the sequence; pad.";
-  }
-  return nullptr;
+int CountFor(v1::Framework message, const Request& request,
+             const Choice& choice, const ModelDims& model) {
+  const std::optional<Framework> framework = FrameworkOf(message);
+  if (!framework) return 1;
+  return CountRefusals(*framework, Canonical(choice.strategy),
+                       DemandFor(request, choice, model));
 }
 
 constexpr v1::MeshAxis kData = v1::MESH_AXIS_DATA_PARALLEL;
@@ -190,6 +78,15 @@ Numbering NumberingOf(v1::Framework framework, bool ring_inside) {
     case v1::FRAMEWORK_INTERNEVO:
       return ring_inside ? Numbering{"pp-dp-head-context", swapped}
                          : Numbering{"pp-dp-context-head (head_first)", plain};
+    case v1::FRAMEWORK_ARCTIC_TRAINING:
+    case v1::FRAMEWORK_VERL:
+      return {"dp-sp", plain};
+    case v1::FRAMEWORK_XDIT:
+    case v1::FRAMEWORK_ARCTIC_INFERENCE:
+      return {"dp-pp-ring-ulysses-tp",
+              {kData, kPipeline, kRing, kUlysses, kTensor}};
+    case v1::FRAMEWORK_MAXTEXT:
+      return {"stage-fsdp-context-tensor", plain};
     default:
       return {"", {}};
   }
@@ -215,57 +112,41 @@ bool SameNumbers(const v1::Mesh& mesh, const std::vector<v1::MeshAxis>& a,
 }  // namespace
 
 const char* FrameworkName(v1::Framework framework) {
-  switch (framework) {
-    case v1::FRAMEWORK_MEGATRON:
-      return "Megatron-LM";
-    case v1::FRAMEWORK_DEEPSPEED:
-      return "DeepSpeed";
-    case v1::FRAMEWORK_YUNCHANG:
-      return "yunchang";
-    case v1::FRAMEWORK_MS_SWIFT:
-      return "ms-swift";
-    case v1::FRAMEWORK_VEOMNI:
-      return "VeOmni";
-    case v1::FRAMEWORK_ACCELERATE:
-      return "accelerate";
-    case v1::FRAMEWORK_TORCHTITAN:
-      return "TorchTitan";
-    case v1::FRAMEWORK_INTERNEVO:
-      return "InternEvo";
-    default:
-      return "unknown";
-  }
+  const std::optional<Framework> known = FrameworkOf(framework);
+  return known ? LimitsOf(*known).title : "unknown";
 }
 
-const char* WhyFrameworkCannot(v1::Framework framework, const Request& request,
+std::string WhyFrameworkCannot(v1::Framework framework, const Request& request,
                                const Choice& choice) {
-  const Facts facts = FactsOf(request, choice);
-  switch (framework) {
-    case v1::FRAMEWORK_MEGATRON:
-      return WhyNotMegatron(facts);
-    case v1::FRAMEWORK_DEEPSPEED:
-      return WhyNotDeepSpeed(facts);
-    case v1::FRAMEWORK_YUNCHANG:
-      return WhyNotYunchang(facts);
-    case v1::FRAMEWORK_MS_SWIFT:
-      return WhyNotSwift(facts);
-    case v1::FRAMEWORK_VEOMNI:
-      return WhyNotVeOmni(facts);
-    case v1::FRAMEWORK_ACCELERATE:
-      return WhyNotAccelerate(facts);
-    case v1::FRAMEWORK_TORCHTITAN:
-      return WhyNotTorchTitan(facts);
-    case v1::FRAMEWORK_INTERNEVO:
-      return WhyNotInternEvo(facts);
-    default:
-      return "It is not known.";
+  const std::optional<Framework> known = FrameworkOf(framework);
+  if (!known) return "It is not known.";
+  const ModelDims model = DimsOf(request.model);
+  const Strategy s = Canonical(choice.strategy);
+  const std::vector<Refusal> refusals = FindRefusals(
+      *known, EngineOf(*known, s), s, DemandFor(request, choice, model));
+  if (refusals.empty()) return "";
+  return absl::StrCat(refusals[0].reason, "; ", refusals[0].remedy, ".");
+}
+
+int CountRefusals(const Request& request, const Choice& choice) {
+  if (request.constraints.frameworks().empty()) return 0;
+  const ModelDims model = DimsOf(request.model);
+  int count = 0;
+  for (int framework : request.constraints.frameworks()) {
+    count +=
+        CountFor(static_cast<v1::Framework>(framework), request, choice, model);
   }
+  return count;
 }
 
 v1::Framework FirstThatCannot(const Request& request, const Choice& choice) {
+  if (request.constraints.frameworks().empty()) {
+    return v1::FRAMEWORK_UNSPECIFIED;
+  }
+  const ModelDims model = DimsOf(request.model);
   for (int framework : request.constraints.frameworks()) {
     const auto which = static_cast<v1::Framework>(framework);
-    if (WhyFrameworkCannot(which, request, choice) != nullptr) return which;
+    if (CountFor(which, request, choice, model) > 0) return which;
   }
   return v1::FRAMEWORK_UNSPECIFIED;
 }
@@ -274,8 +155,10 @@ std::vector<v1::FrameworkLayout> FrameworkLayouts(const Request& request,
                                                   const Choice& choice,
                                                   const v1::Plan& plan) {
   std::vector<v1::FrameworkLayout> layouts;
-  for (int i = v1::FRAMEWORK_MEGATRON; i <= v1::FRAMEWORK_INTERNEVO; ++i) {
+  for (int i = v1::FRAMEWORK_UNSPECIFIED + 1; i <= v1::Framework_MAX; ++i) {
     const auto framework = static_cast<v1::Framework>(i);
+    const std::optional<Framework> known = FrameworkOf(framework);
+    if (!known) continue;
     const Numbering numbering = NumberingOf(
         framework, choice.strategy.hybrid_order == HybridOrder::kRingInside);
     v1::FrameworkLayout& layout = layouts.emplace_back();
@@ -284,9 +167,13 @@ std::vector<v1::FrameworkLayout> FrameworkLayouts(const Request& request,
     for (v1::MeshAxis axis : numbering.order) layout.add_rank_order(axis);
     layout.set_same_numbers(
         SameNumbers(plan.mesh(), numbering.order, plan.rank_order()));
-    const char* reason = WhyFrameworkCannot(framework, request, choice);
-    layout.set_can_run(reason == nullptr);
-    if (reason != nullptr) layout.set_reason(reason);
+    // Who holds what is the same in any type of a ring's gradients.
+    Choice its_own = choice;
+    its_own.strategy.ring_gradients =
+        LimitsOf(EngineOf(*known, choice.strategy)).ring_gradients;
+    const std::string reason = WhyFrameworkCannot(framework, request, its_own);
+    layout.set_can_run(reason.empty());
+    layout.set_reason(reason);
   }
   return layouts;
 }

@@ -1,10 +1,11 @@
-// What each training framework can run, and how it numbers ranks.
+// Which frameworks can run a choice, and how each numbers ranks.
 //
 // Used by the enumeration of strategies and by answers. Pure; safe from any
-// thread. The rules are those of the frameworks' sources as of August 2026.
+// thread. What each can run is in daemon/planner/frameworks.
 #ifndef ITHACA_DAEMON_PLANNER_SEARCH_FRAMEWORK_RULES_H_
 #define ITHACA_DAEMON_PLANNER_SEARCH_FRAMEWORK_RULES_H_
 
+#include <string>
 #include <vector>
 
 #include "daemon/planner/request.h"
@@ -16,9 +17,14 @@ namespace ithaca::planner {
 // A framework's name for people: "Megatron-LM".
 const char* FrameworkName(v1::Framework framework);
 
-// Why the framework cannot run the choice, a sentence; null when it can.
-const char* WhyFrameworkCannot(v1::Framework framework, const Request& request,
+// Why the framework cannot run the choice, a sentence with the remedy; empty
+// when it can.
+std::string WhyFrameworkCannot(v1::Framework framework, const Request& request,
                                const Choice& choice);
+
+// How much of the choice the frameworks that the constraints name cannot run.
+// 0: all can run it. Allocates nothing.
+int CountRefusals(const Request& request, const Choice& choice);
 
 // The first framework that the constraints name and that cannot run the choice;
 // unspecified: all can.

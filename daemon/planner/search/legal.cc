@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/planner/frameworks/framework_message.h"
 #include "daemon/planner/limits.h"
 #include "daemon/planner/workload_shape.h"
 
@@ -88,6 +89,12 @@ v1::SequenceLayout DefaultLayout(const Request& request, uint32_t ring) {
   if (given != v1::SEQUENCE_LAYOUT_UNSPECIFIED) return given;
   if (request.workload.cu_seqlens_size() > 2) {
     return v1::SEQUENCE_LAYOUT_PACKED;
+  }
+  if (const EngineLimits* engine = RingEngine(request.constraints);
+      engine != nullptr && !engine->any_order) {
+    return engine->ring_order == TokenOrder::kZigzag
+               ? v1::SEQUENCE_LAYOUT_ZIGZAG
+               : v1::SEQUENCE_LAYOUT_CONTIGUOUS;
   }
   return request.workload.causal() ? v1::SEQUENCE_LAYOUT_ZIGZAG
                                    : v1::SEQUENCE_LAYOUT_CONTIGUOUS;

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "daemon/planner/search/evaluate.h"
-#include "daemon/planner/search/framework_rules.h"
 #include "daemon/planner/search/meshes.h"
 #include "daemon/planner/search/search.h"
 #include "daemon/planner/search/settings.h"
@@ -134,10 +133,7 @@ class Nearest {
                   Evaluator& evaluator) {
     Outcome outcome = Outcome::kNothingLegal;
     for (const Choice& shape : OpenShapes(tried, mesh)) {
-      if (CheckMesh(tried, shape.strategy) != kNoFault ||
-          FirstThatCannot(tried, shape) != v1::FRAMEWORK_UNSPECIFIED) {
-        continue;
-      }
+      if (CheckMesh(tried, shape.strategy) != kNoFault) continue;
       for (const std::vector<Choice>& ladder : Ladders(tried, shape)) {
         const Choice* choice = FirstThatFits(ladder, evaluator);
         if (choice == nullptr) continue;

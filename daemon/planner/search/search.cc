@@ -70,8 +70,6 @@ class Search {
     for (const Choice& shape : OpenShapes(request_, mesh)) {
       if (CheckMesh(request_, shape.strategy) != kNoFault) {
         StoppedBy(v1::REJECTION_CODE_EXPERTS_DO_NOT_DIVIDE, 2);
-      } else if (FirstThatCannot(request_, shape) != 0) {
-        StoppedBy(v1::REJECTION_CODE_FRAMEWORK_CANNOT_RUN, 3);
       } else {
         LookAtShape(shape);
       }
@@ -82,7 +80,11 @@ class Search {
     for (const std::vector<Choice>& ladder : Ladders(request_, shape)) {
       const Choice* choice = FirstThatFits(ladder, evaluator_);
       if (choice == nullptr) {
-        StoppedBy(v1::REJECTION_CODE_SETTINGS_CONFLICT, 4);
+        if (CountRefusals(request_, shape) > 0) {
+          StoppedBy(v1::REJECTION_CODE_FRAMEWORK_CANNOT_RUN, 3);
+        } else {
+          StoppedBy(v1::REJECTION_CODE_SETTINGS_CONFLICT, 4);
+        }
         continue;
       }
       Candidate candidate;

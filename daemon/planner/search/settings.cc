@@ -1,8 +1,11 @@
 #include "daemon/planner/search/settings.h"
 
 #include <algorithm>
+#include <climits>
 #include <numeric>
 
+#include "daemon/planner/frameworks/framework_message.h"
+#include "daemon/planner/search/framework_rules.h"
 #include "daemon/planner/search/meshes.h"
 
 namespace ithaca::planner {
@@ -65,6 +68,12 @@ constexpr Step kSteps[] = {
         s.offload_parameters = true;
       }
     },
+    // For frameworks that have both or neither.
+    [](const v1::Constraints& c, Strategy& s) {
+      if (s.zero_stage != 3) return;
+      if (!c.has_offload_optimizer()) s.offload_optimizer = true;
+      if (!c.has_offload_parameters()) s.offload_parameters = true;
+    },
 };
 
 bool SameSettings(const Strategy& a, const Strategy& b) {
@@ -78,7 +87,8 @@ bool SameSettings(const Strategy& a, const Strategy& b) {
 // ZeRO and the host's part of it need a data group or a backward pass.
 bool Worthwhile(const Request& request, const Strategy& s) {
   const uint64_t group = uint64_t{s.data_parallel} * s.ring * s.ulysses;
-  const bool alone = group == 1 && s.zero_stage > 0 &&
+  const bool alone = request.constraints.frameworks().empty() && group == 1 &&
+                     s.zero_stage > 0 &&
                      !request.constraints.has_zero_stage() &&
                      !s.offload_optimizer && !s.offload_parameters;
   const bool forward =
@@ -95,17 +105,35 @@ std::vector<Choice> Ladder(const Request& request, Choice choice) {
     const bool new_rung =
         rungs.empty() || !SameSettings(rungs.back().strategy, choice.strategy);
     if (new_rung && Worthwhile(request, choice.strategy) &&
-        CheckSettings(request, choice) == kNoFault) {
+        CheckSettings(request, choice) == kNoFault &&
+        CountRefusals(request, choice) == 0) {
       rungs.push_back(choice);
     }
   };
   add();
   if (c.search() != v1::SEARCH_ALL) return rungs;
   for (Step step : kSteps) {
+    const Strategy before = choice.strategy;
+    const int refusals = CountRefusals(request, choice);
     step(c, choice.strategy);
+    // A rung that the frameworks do not have is left out.
+    if (CountRefusals(request, choice) > refusals) choice.strategy = before;
     add();
   }
   return rungs;
+}
+
+// The lowest stage of ZeRO at which the frameworks refuse least.
+uint32_t LowestStage(const Request& request, Choice choice) {
+  uint32_t best = 0;
+  int least = INT_MAX;
+  for (uint32_t stage = 0; stage <= 3 && least > 0; ++stage) {
+    choice.strategy.zero_stage = stage;
+    const int count = CountRefusals(request, choice);
+    if (count < least) best = stage;
+    least = std::min(least, count);
+  }
+  return best;
 }
 
 // 1, all that the experts and ranks allow, and all within one node.
@@ -137,6 +165,11 @@ std::vector<HybridOrder> Orders(const Request& request, const Strategy& mesh) {
   }
   const v1::HybridOrder given = request.constraints.hybrid_order();
   if (given == v1::HYBRID_ORDER_RING_INSIDE) return {HybridOrder::kRingInside};
+  const EngineLimits* engine = RingEngine(request.constraints);
+  if (given != v1::HYBRID_ORDER_ULYSSES_INSIDE && engine != nullptr &&
+      engine->hybrid == Hybrid::kRingInside) {
+    return {HybridOrder::kRingInside};
+  }
   if (given == v1::HYBRID_ORDER_ULYSSES_INSIDE ||
       request.constraints.search() != v1::SEARCH_ALL) {
     return {HybridOrder::kUlyssesInside};
@@ -175,6 +208,7 @@ Choice GivenSettings(const Request& request, const Strategy& mesh) {
   s.tiled_mlp = c.tiled_mlp();
   s.tiled_loss = c.tiled_loss();
   s.attention_chunk = c.attention_chunk();
+  if (!c.has_zero_stage()) s.zero_stage = LowestStage(request, choice);
   return choice;
 }
 

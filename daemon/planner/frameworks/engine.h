@@ -1,12 +1,12 @@
 // The implementations of sequence parallelism that frameworks run, and what
 // each can and cannot do: the limits as data.
 //
-// Used by the adapters: to say whether a framework can run a strategy, and to
+// Used to say whether a framework can run a strategy, and by the adapters to
 // find what it would do with a configuration that it cannot run. Source of
 // every entry: the implementation itself, in the version that the README
 // names. Constants and pure functions; safe from any thread.
-#ifndef ITHACA_DAEMON_PLANNER_ADAPTERS_ENGINE_H_
-#define ITHACA_DAEMON_PLANNER_ADAPTERS_ENGINE_H_
+#ifndef ITHACA_DAEMON_PLANNER_FRAMEWORKS_ENGINE_H_
+#define ITHACA_DAEMON_PLANNER_FRAMEWORKS_ENGINE_H_
 
 #include <cstdint>
 
@@ -28,8 +28,10 @@ enum class Engine {
   kUspServer,          // xDiT and SGLang-diffusion, which do not train
   kVllm,               // ArcticInference on vLLM, which does not train
   kMaxtext,            // context parallelism of MaxText
+  kVeomni,             // VeOmni's Ulysses and context parallelism
+  kInternevo,          // 2D attention of InternEvo
 };
-inline constexpr int kEngines = 12;
+inline constexpr int kEngines = 14;
 
 // What happens where T * U does not divide the query heads.
 enum class HeadRule {
@@ -55,20 +57,31 @@ enum class LengthRule {
   kPads,       // padding, which is computed and sent
 };
 
+// Ulysses and ring at once.
+enum class Hybrid { kNone, kUlyssesInside, kRingInside, kEither };
+
+// What a ring takes besides causal and full attention of one document.
+struct RingMasks {
+  bool window;
+  bool documents;
+};
+
 struct EngineLimits {
   Engine engine;
   const char* name;
-  bool ulysses;      // U > 1
-  bool ring;         // R > 1
-  bool both;         // U > 1 and R > 1
-  bool ring_inside;  // HybridOrder::kRingInside
-  bool tensor;       // T > 1 beside U * R > 1
-  bool pipeline;     // stages beside U * R > 1
+  bool ulysses;   // U > 1
+  bool ring;      // R > 1
+  Hybrid hybrid;  // U > 1 and R > 1
+  bool tensor;    // T > 1 beside U * R > 1
+  bool pipeline;  // stages beside U * R > 1
   HeadRule heads;
   KvRule kv_heads;
   LengthRule length;
   TokenOrder ring_order;         // of R > 1
+  bool any_order;                // it takes any, ring_order by itself
   RingGradients ring_gradients;  // of R > 1
+  RingMasks ring_masks;          // of R > 1
+  bool sparse;                   // block-sparse attention
   bool trains;                   // has a backward pass
 };
 
@@ -89,4 +102,4 @@ bool SameStrategy(const Strategy& a, const Strategy& b);
 
 }  // namespace ithaca::planner
 
-#endif  // ITHACA_DAEMON_PLANNER_ADAPTERS_ENGINE_H_
+#endif  // ITHACA_DAEMON_PLANNER_FRAMEWORKS_ENGINE_H_
