@@ -1,7 +1,9 @@
 #include "daemon/cli/command.h"
 
+#include <algorithm>
 #include <ostream>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "daemon/clients/cc/rpc_error.h"
 
@@ -36,7 +38,11 @@ absl::StatusOr<std::unique_ptr<client::Client>> Context::Connect() const {
 }
 
 int Context::Fail(const absl::Status& status) const {
-  err << "ithacactl: " << std::string(status.message()) << "\n";
+  // One line, whatever of the input a parser quotes.
+  std::string message(status.message());
+  absl::RemoveExtraAsciiWhitespace(&message);
+  std::replace(message.begin(), message.end(), '\n', ' ');
+  err << "ithacactl: " << message << "\n";
   const bool refused = !client::ReasonOf(status).empty();
   if (!refused && (status.code() == absl::StatusCode::kUnavailable ||
                    status.code() == absl::StatusCode::kDeadlineExceeded)) {

@@ -63,7 +63,7 @@ class Finder {
   int Find() {
     for (const Part& part : PartsOf(framework_, s_)) {
       if (!part.asked || part.can != Can::kNo) continue;
-      Add(part.code, part.remedy, "has no ", part.name);
+      Add(part.code, part.remedy, "lacks ", part.name);
     }
     FindEngine();
     FindRing();
