@@ -103,15 +103,14 @@ void Engine::WantCare() {
 
 bool Engine::LookAfter() {
   const std::lock_guard<std::mutex> lock(mutex_);
+  // A receiver that has all it asked for is watched a while longer: a lane that
+  // dies now may take its acknowledgements along, and the peer waits for them.
   const bool owes = !leaving_.empty() || !to_flush_later_.empty() ||
-                    !to_flush_soon_.empty() ||
-                    std::any_of(watched_.begin(), watched_.end(), [](Comm* c) {
-                      return c->connection()->unacknowledged() > 0;
-                    });
+                    !to_flush_soon_.empty() || !watched_.empty();
   const int64_t unseen_ns = config_.clock->NowNs() - last_poll_ns_;
   if (owes && unseen_ns >= Caretaker::kRoundMs * kNsPerMs) Progress();
   if (leaving_.empty()) self_.reset();  // the caretaker has another
-  return cared_for_ = owes || !watched_.empty();
+  return cared_for_ = owes;
 }
 
 }  // namespace ithaca::net
