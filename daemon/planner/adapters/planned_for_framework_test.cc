@@ -94,8 +94,9 @@ TEST(PlannedForAFramework, CanBeWrittenForIt) {
     ASSERT_TRUE(refusals.empty()) << refusals[0].reason << "\n"
                                   << request.ShortDebugString();
     for (const v1::FrameworkLayout& layout : response->framework_layouts()) {
-      if (layout.framework() == MessageOf(framework))
+      if (layout.framework() == MessageOf(framework)) {
         ASSERT_TRUE(layout.can_run()) << layout.reason();
+      }
     }
     if (static_cast<int>(framework) >= kConfigurations) continue;
     const Worded worded = WordJobConfig(config, &model);
