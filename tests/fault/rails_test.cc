@@ -137,7 +137,7 @@ TEST_P(FaultTest, TenFlapsInTenSeconds) {
   Up(kTwoRails);
   if (IsSkipped() || HasFatalFailure()) return;
   Job::Options options;
-  options.iterations = 60;
+  options.iterations = 120;  // more than ten seconds take
   Start(options);
   for (int i = 0; i < 10; ++i) {
     Check(fabric_->SetLink(0, 1, false));
