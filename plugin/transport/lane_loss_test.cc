@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "plugin/transport/hand_lane.h"
 #include "plugin/transport/recv_connection.h"
 #include "plugin/transport/send_connection.h"
 
@@ -38,21 +39,6 @@ class Owner : public ConnectionOwner {
   int busy = 0;
   std::vector<int> lost, back;
   uint64_t regranted = 0;
-};
-
-class HandLane : public Lane {
- public:
-  explicit HandLane(std::vector<Frame>* sent) : sent_(sent) {}
-  void Send(const Frame& frame, const void*) override {
-    sent_->push_back(frame);
-  }
-  void Forget(uint32_t) override {}
-  uint64_t queued_bytes() const override { return 0; }
-  LaneCounters counters() const override { return {}; }
-  std::string Describe() const override { return "by hand"; }
-
- private:
-  std::vector<Frame>* const sent_;  // outlives the lane
 };
 
 constexpr size_t kFragment = 1000;

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "plugin/transport/hand_lane.h"
 #include "plugin/transport/recv_connection.h"
 #include "plugin/transport/send_connection.h"
 
@@ -22,22 +23,6 @@ class Owner : public ConnectionOwner {
   void OnFailed(Connection*) override {}
   int now = 0;
   int soon = 0;
-};
-
-// Remembers what was sent over it.
-class Recorder : public Lane {
- public:
-  explicit Recorder(std::vector<Frame>* sent) : sent_(sent) {}
-  void Send(const Frame& frame, const void*) override {
-    sent_->push_back(frame);
-  }
-  void Forget(uint32_t) override {}
-  uint64_t queued_bytes() const override { return 0; }
-  LaneCounters counters() const override { return {}; }
-  std::string Describe() const override { return "recorder"; }
-
- private:
-  std::vector<Frame>* const sent_;  // outlives the lane
 };
 
 // Of each message, and of each fragment.
@@ -59,7 +44,7 @@ class StreamTest : public testing::Test {
   }
   void Add(Connection* connection, uint32_t dial) {
     ASSERT_TRUE(
-        connection->AddLane(0, 0, std::make_unique<Recorder>(&sent_), dial)
+        connection->AddLane(0, 0, std::make_unique<HandLane>(&sent_), dial)
             .ok());
   }
   // What was sent since the last call, by type.
