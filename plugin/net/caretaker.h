@@ -2,9 +2,10 @@
 //
 // Small sends complete before their messages have arrived. NCCL may then leave
 // the plugin alone for as long as it likes, or close it; but the messages have
-// to be sent again if their lane dies, and acknowledged where they arrived. So
-// one thread looks after those engines now and then. It does nothing for one
-// that is polled, and sleeps while none owes anything.
+// to be sent again if their lane dies, and acknowledged where they arrived, once
+// more if a dying lane took the acknowledgement along. So one thread looks after
+// engines now and then while they watch a connection. It does nothing for one
+// that is polled, and sleeps while none has such work.
 //
 // Used by the runtime (one per process) and the engines. Thread-safe; Care()
 // may be called with the lock of a charge held.

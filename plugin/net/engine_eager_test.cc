@@ -150,5 +150,43 @@ TEST(EngineCare, GoesOnWhenNobodyPolls) {
   link.recv.reset();
 }
 
+// The receiver has all it asked for and is never polled again; its
+// acknowledgement is lost with the lane. Its caretaker says it once more, over
+// the new one.
+TEST(EngineCare, AcknowledgesAgainWhenNobodyPolls) {
+  Caretaker caretaker;
+  Side a(LoopbackRails(1, 1));
+  Side b(LoopbackRails(10, 1), &MonotonicClock(), SmallFragments(), nullptr, 0,
+         nullptr, &caretaker);
+  Link link = ConnectSides(&a, &b, 1);
+  ASSERT_NE(link.send, nullptr);
+  const std::string text(100'000, 'x');
+  std::string got(text.size(), '?');
+  uint64_t bytes = 0;
+  Request* const sent =
+      *link.send->connection()->Send(text.data(), text.size(), 0);
+  a.engine->Kick();
+  {
+    const std::lock_guard<std::mutex> lock(b.engine->mutex());
+    Request* const received =
+        *link.recv->connection()->Receive(got.data(), got.size(), 0);
+    while (!*link.recv->connection()->Test(received, &bytes)) {
+      a.engine->Progress();
+      b.engine->Progress();
+    }
+  }
+  EXPECT_EQ(got, text);
+  ASSERT_FALSE(*link.send->connection()->Test(sent, &bytes));
+  link.send->connection()->LoseLane(0, 1, kCut);
+  for (bool done = false; !done;) {
+    a.engine->Progress();
+    auto tested = link.send->connection()->Test(sent, &bytes);
+    ASSERT_TRUE(tested.ok()) << tested.status().ToString();
+    done = *tested;
+  }
+  const std::lock_guard<std::mutex> lock(b.engine->mutex());
+  link.recv.reset();
+}
+
 }  // namespace
 }  // namespace ithaca::net
