@@ -48,7 +48,8 @@ void BindToDevice(int fd, const Rail& rail, const sockaddr_storage& peer) {
 
 // What is lost at the end of a fragment is sent again after this long, and not
 // after the 200 ms meant for the Internet; acknowledgements wait less than
-// that. Kernels before 6.17 do not know these options and go on as before.
+// that. Older kernels do not know these options and go on as before
+// (6.18 does).
 void SetLossTimes(int fd) {
   constexpr int kRtoMinUs = 45, kDelackMaxUs = 46;  // linux/tcp.h's numbers
   const int again_us = 40'000, acknowledged_us = 10'000;
