@@ -19,18 +19,10 @@ constexpr char kHelp[] =
     "  ithacactl topology convert --from lstopo.xml -o nccl-xml > topo.xml\n";
 
 int RunConvert(const Context& context) {
-  if (!context.args.Has("from"))
-    return context.Fail(absl::InvalidArgumentError(
-        "--from is missing; give the path of a file, or - for standard "
-        "input"));
   if (!context.args.Has("output") || context.args.Get("output") == "table")
     return context.Fail(absl::InvalidArgumentError(
         "-o is missing: convert to what? Give yaml, json or nccl-xml"));
-  const auto topologies = ReadTopologyFiles(context, context.args.Get("node"));
-  if (!topologies.ok()) return context.Fail(topologies.status());
-  const auto answer = MergeAll(*topologies);
-  return answer.ok() ? PrintTopology(context, *answer)
-                     : context.Fail(answer.status());
+  return ReadAndPrintTopology(context);
 }
 
 }  // namespace

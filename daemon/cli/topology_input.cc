@@ -131,4 +131,16 @@ int PrintTopology(const Context& context,
   return kDone;
 }
 
+int ReadAndPrintTopology(const Context& context) {
+  if (!context.args.Has("from"))
+    return context.Fail(absl::InvalidArgumentError(
+        "--from is missing; give the path of a file, or - for standard "
+        "input"));
+  const auto topologies = ReadTopologyFiles(context, context.args.Get("node"));
+  if (!topologies.ok()) return context.Fail(topologies.status());
+  const auto answer = MergeAll(*topologies);
+  return answer.ok() ? PrintTopology(context, *answer)
+                     : context.Fail(answer.status());
+}
+
 }  // namespace ithaca::cli

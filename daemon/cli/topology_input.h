@@ -28,6 +28,10 @@ absl::StatusOr<std::vector<topology::v1::Topology>> ReadTopologyFiles(
 absl::StatusOr<topology::v1::GetTopologyResponse> MergeAll(
     const std::vector<topology::v1::Topology>& topologies);
 
+// What --from names, read, merged and printed as -o says. Returns the exit
+// status.
+int ReadAndPrintTopology(const Context& context);
+
 // Prints the topology as -o says: a table, proto3 JSON, YAML that is a cluster
 // file, or NCCL's XML of one node. Conflicts and notes go to standard error.
 // Returns the exit status.

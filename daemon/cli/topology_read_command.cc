@@ -18,18 +18,6 @@ constexpr char kHelp[] =
     "aws\n"
     "  ithacactl topology read --from cluster.yaml,topology.conf -o json\n";
 
-int RunRead(const Context& context) {
-  if (!context.args.Has("from"))
-    return context.Fail(absl::InvalidArgumentError(
-        "--from is missing; give the path of a file, or - for standard "
-        "input"));
-  const auto topologies = ReadTopologyFiles(context, context.args.Get("node"));
-  if (!topologies.ok()) return context.Fail(topologies.status());
-  const auto answer = MergeAll(*topologies);
-  return answer.ok() ? PrintTopology(context, *answer)
-                     : context.Fail(answer.status());
-}
-
 }  // namespace
 
 Command TopologyReadCommand() {
@@ -39,7 +27,7 @@ Command TopologyReadCommand() {
           0,
           TopologyFileOptions(),
           kHelp,
-          RunRead,
+          ReadAndPrintTopology,
           {kNcclXmlFormat}};
 }
 
