@@ -9,6 +9,7 @@ constexpr char kInsteadOfTuning[] =
 
 MethodTable Make() {
   const MethodRule any{Access::kAnyUser, ""};
+  const MethodRule daemon{Access::kDaemon, ""};
   const MethodRule built_in{Access::kBuiltIn, ""};
   const MethodRule no_tuning{Access::kNotServed, kInsteadOfTuning};
   return {
@@ -16,6 +17,9 @@ MethodTable Make() {
       {"/grpc.health.v1.Health/Watch", built_in},
       {"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
        built_in},
+
+      {"/ithaca.cluster.v1.ClusterService/Heartbeat", daemon},
+      {"/ithaca.cluster.v1.ClusterService/GetCluster", any},
 
       {"/ithaca.groups.v1.GroupsService/CreateGroup", any},
       {"/ithaca.groups.v1.GroupsService/JoinGroup", any},

@@ -17,6 +17,8 @@ enum class Access {
   // by the
   // owner of the group.
   kAnyUser,
+  // Only daemons of the cluster, which their certificates name.
+  kDaemon,
   // gRPC's own services, which ask nobody: health and reflection.
   kBuiltIn,
   // Declared, but not served by this version.

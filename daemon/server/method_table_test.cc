@@ -12,6 +12,7 @@
 
 #include "daemon/server/access_gate.h"
 #include "daemon/server/unserved_service.h"
+#include "ithaca/cluster/v1/cluster.pb.h"
 #include "ithaca/groups/v1/groups.pb.h"
 #include "ithaca/planner/v1/planner.pb.h"
 #include "ithaca/topology/v1/topology.pb.h"
@@ -35,7 +36,8 @@ std::set<std::string> MethodsOf(const google::protobuf::FileDescriptor* file) {
 
 std::set<std::string> DeclaredMethods() {
   std::set<std::string> all;
-  for (const auto* file : {groups::v1::Group::descriptor()->file(),
+  for (const auto* file : {cluster::v1::Node::descriptor()->file(),
+                           groups::v1::Group::descriptor()->file(),
                            planner::v1::Plan::descriptor()->file(),
                            topology::v1::Topology::descriptor()->file(),
                            tuning::v1::Revision::descriptor()->file()}) {
@@ -73,6 +75,7 @@ TEST(AccessGate, DeniesByDefault) {
   EXPECT_FALSE(caller.value().admin);
   for (const char* method : {"/ithaca.groups.v1.GroupsService/NoSuch", "",
                              "/ithaca.tuning.v1.TuningService/SetLabel",
+                             "/ithaca.cluster.v1.ClusterService/Heartbeat",
                              "/grpc.health.v1.Health/Check"}) {
     EXPECT_EQ(gate.Decide(peer, method).refusal().code,
               absl::StatusCode::kPermissionDenied)
