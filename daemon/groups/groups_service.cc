@@ -13,6 +13,14 @@ namespace {
 constexpr uint32_t kDefaultPage = 100;
 constexpr uint32_t kMaxPage = 1000;
 
+Refusal NotServedYet() {
+  return Refusal{absl::StatusCode::kUnimplemented,
+                 "NOT_SERVED",
+                 "this daemon declares the method and does not serve it",
+                 "use a newer daemon",
+                 {}};
+}
+
 }  // namespace
 
 std::string GroupsService::Method(const char* name) {
@@ -258,6 +266,42 @@ grpc::ServerUnaryReactor* GroupsService::DeleteGroup(
                                          request->force(), &turn.effects);
                  if (!done.ok()) return done.refusal();
                  return std::nullopt;
+               });
+}
+
+grpc::ServerUnaryReactor* GroupsService::Barrier(
+    grpc::CallbackServerContext* context, const v1::BarrierRequest*,
+    v1::BarrierResponse*) {
+  return Unary(context, Method("Barrier"),
+               [](const Caller&, GroupEngine::Turn&) {
+                 return std::optional<Refusal>(NotServedYet());
+               });
+}
+
+grpc::ServerUnaryReactor* GroupsService::Commit(
+    grpc::CallbackServerContext* context, const v1::CommitRequest*,
+    v1::CommitResponse*) {
+  return Unary(context, Method("Commit"),
+               [](const Caller&, GroupEngine::Turn&) {
+                 return std::optional<Refusal>(NotServedYet());
+               });
+}
+
+grpc::ServerUnaryReactor* GroupsService::ReplanGroup(
+    grpc::CallbackServerContext* context, const v1::ReplanGroupRequest*,
+    v1::ReplanGroupResponse*) {
+  return Unary(context, Method("ReplanGroup"),
+               [](const Caller&, GroupEngine::Turn&) {
+                 return std::optional<Refusal>(NotServedYet());
+               });
+}
+
+grpc::ServerUnaryReactor* GroupsService::ExplainGroup(
+    grpc::CallbackServerContext* context, const v1::ExplainGroupRequest*,
+    v1::ExplainGroupResponse*) {
+  return Unary(context, Method("ExplainGroup"),
+               [](const Caller&, GroupEngine::Turn&) {
+                 return std::optional<Refusal>(NotServedYet());
                });
 }
 

@@ -68,6 +68,20 @@ class GroupsService final : public v1::GroupsService::CallbackService,
   grpc::ServerUnaryReactor* GetBlob(grpc::CallbackServerContext* context,
                                     const v1::GetBlobRequest* request,
                                     v1::GetBlobResponse* response) override;
+  grpc::ServerUnaryReactor* Barrier(grpc::CallbackServerContext* context,
+                                    const v1::BarrierRequest* request,
+                                    v1::BarrierResponse* response) override;
+  grpc::ServerUnaryReactor* Commit(grpc::CallbackServerContext* context,
+                                   const v1::CommitRequest* request,
+                                   v1::CommitResponse* response) override;
+  grpc::ServerUnaryReactor* ReplanGroup(
+      grpc::CallbackServerContext* context,
+      const v1::ReplanGroupRequest* request,
+      v1::ReplanGroupResponse* response) override;
+  grpc::ServerUnaryReactor* ExplainGroup(
+      grpc::CallbackServerContext* context,
+      const v1::ExplainGroupRequest* request,
+      v1::ExplainGroupResponse* response) override;
   grpc::ServerUnaryReactor* GetGroup(grpc::CallbackServerContext* context,
                                      const v1::GetGroupRequest* request,
                                      v1::GetGroupResponse* response) override;
