@@ -23,6 +23,20 @@ void FlatPlan::AddRank(int64_t rows, int64_t row_offset, int32_t q_start,
   AddRank(rows, row_offset, q_start, q_count, kv);
 }
 
+void FlatPlan::AddRank(const std::vector<Tokens>& tokens, int32_t q_start,
+                       int32_t q_count) {
+  token_order = ITHACA_ULYSSES_TOKENS_RANGES;
+  int64_t rows = 0;
+  for (const Tokens& t : tokens) {
+    range_start.push_back(t.start);
+    range_count.push_back(t.count);
+    range_stride.push_back(t.stride);
+    rows += t.count;
+  }
+  range_offsets.push_back(static_cast<int64_t>(range_start.size()));
+  AddRank(rows, 0, q_start, q_count);
+}
+
 ithaca_ulysses_plan FlatPlan::View(int32_t my_rank) const {
   // An empty vector has no data, and the C API wants no NULL.
   static const int32_t kNoHeads = 0;
@@ -40,7 +54,18 @@ ithaca_ulysses_plan FlatPlan::View(int32_t my_rank) const {
   plan.kv_heads_length = static_cast<int32_t>(kv_heads.size());
   plan.plan_hash_bytes = static_cast<uint32_t>(plan_hash.size());
   plan.rank_rows = rank_rows.data();
-  plan.rank_row_offset = rank_row_offset.data();
+  if (token_order == ITHACA_ULYSSES_TOKENS_RANGES) {
+    ranges_.struct_size = sizeof(ranges_);
+    ranges_.num_ranges = static_cast<int64_t>(range_start.size());
+    ranges_.offsets = range_offsets.data();
+    ranges_.start = range_start.data();
+    ranges_.count = range_count.data();
+    ranges_.stride = range_stride.data();
+    plan.token_order_params = &ranges_;
+  } else {
+    plan.rank_row_offset = rank_row_offset.data();
+  }
+  plan.wire = wire;
   plan.q_head_start = q_head_start.data();
   plan.q_head_count = q_head_count.data();
   plan.kv_offsets = kv_offsets.data();

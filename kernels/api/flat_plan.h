@@ -4,7 +4,7 @@
 // test's random draw) into the C struct. A value, confined to a thread while it
 // changes. Life cycle: set the fields, one AddRank per rank in rank order, then
 // View(rank) for each rank's struct, which stays valid until the FlatPlan
-// changes or dies. It checks nothing; ithaca_ulysses_create does.
+// changes, is copied or dies. It checks nothing; ithaca_ulysses_create does.
 #ifndef ITHACA_KERNELS_API_FLAT_PLAN_H_
 #define ITHACA_KERNELS_API_FLAT_PLAN_H_
 
@@ -16,6 +16,13 @@
 
 namespace ithaca::ulysses {
 
+// Positions start, start + stride, ..., count of them.
+struct Tokens {
+  int64_t start = 0;
+  int64_t count = 0;
+  int64_t stride = 1;
+};
+
 struct FlatPlan {
   // As the fields of the same name in ithaca_ulysses_plan.
   int32_t dtype = ITHACA_ULYSSES_BF16;
@@ -25,6 +32,7 @@ struct FlatPlan {
   int32_t head_size = 0;
   int32_t num_q_heads = 0;
   int32_t num_kv_heads = 0;
+  int32_t wire = ITHACA_ULYSSES_WIRE_EXACT;
   std::string
       plan_hash;  // any bytes, at most ITHACA_ULYSSES_MAX_PLAN_HASH_BYTES
 
@@ -34,6 +42,13 @@ struct FlatPlan {
   std::vector<int32_t> q_head_count;
   std::vector<int32_t> kv_offsets = {0};
   std::vector<int32_t> kv_heads;
+
+  // For ITHACA_ULYSSES_TOKENS_RANGES, as in ithaca_ulysses_token_ranges;
+  // rank_row_offset is then not used.
+  std::vector<int64_t> range_offsets = {0};
+  std::vector<int64_t> range_start;
+  std::vector<int64_t> range_count;
+  std::vector<int64_t> range_stride;
 
   int32_t num_ranks() const { return static_cast<int32_t>(rank_rows.size()); }
 
@@ -47,8 +62,16 @@ struct FlatPlan {
   void AddRank(int64_t rows, int64_t row_offset, int32_t q_start,
                int32_t q_count);
 
+  // Appends the next rank, which holds these tokens in this order, and sets
+  // token_order to ranges. Not to be mixed with the other two.
+  void AddRank(const std::vector<Tokens>& tokens, int32_t q_start,
+               int32_t q_count);
+
   // The struct of one rank; points into this object.
   ithaca_ulysses_plan View(int32_t my_rank) const;
+
+ private:
+  mutable ithaca_ulysses_token_ranges ranges_ = {};  // what View points to
 };
 
 }  // namespace ithaca::ulysses

@@ -60,9 +60,20 @@
  * batch first, rows in the order in which their owner holds them, heads
  * ascending. Native byte order.
  *
- * Memory layout of tensors. Contiguous only (no strides yet): [b, s, heads, d]
- * or [s, b, heads, d]. Pointers are aligned to the element size at least; a
- * tensor or message of zero bytes may be NULL.
+ * Quantised wire. With wire ITHACA_ULYSSES_WIRE_FP8_E4M3 each tensor's part of
+ * a message is its scales, fp32, one for each token and head in the order
+ * above, then its elements, one byte each in the order above; both padded with
+ * zeros to 16 bytes. A scale is max(amax / 448, 2^-126), amax the largest
+ * finite magnitude among the d elements; an element is x / scale rounded to
+ * nearest, ties to even, and comes back as element * scale rounded to the
+ * dtype. So |error| <= max(2^-4 |x|, 2^-10 scale), plus the dtype's own
+ * rounding; infinities and NaNs come back as NaN. The rank's messages to itself
+ * are quantised too, so that no result depends on where a token lies.
+ *
+ * Memory layout of tensors. Contiguous only (no strides yet): [b, s, heads, d],
+ * [s, b, heads, d] or [t, heads, d]. Pointers are aligned to the element size
+ * at least (messages of a quantised wire to 4 bytes); a tensor or message of
+ * zero bytes may be NULL.
  */
 /* clang-format on */
 #ifndef ITHACA_KERNELS_API_ITHACA_ULYSSES_H_
@@ -83,7 +94,7 @@ extern "C" {
 
 /* Raised when a call or field is added; nothing is ever removed or changes its
  * meaning. */
-#define ITHACA_ULYSSES_API_VERSION 1
+#define ITHACA_ULYSSES_API_VERSION 2
 
 typedef enum ithaca_ulysses_status {
   ITHACA_ULYSSES_OK = 0,
@@ -105,14 +116,30 @@ typedef enum ithaca_ulysses_dtype {
 } ithaca_ulysses_dtype;
 
 typedef enum ithaca_ulysses_layout {
-  ITHACA_ULYSSES_BATCH_FIRST = 1,   /* [b, s, heads, d] */
-  ITHACA_ULYSSES_SEQUENCE_FIRST = 2 /* [s, b, heads, d] */
+  ITHACA_ULYSSES_BATCH_FIRST = 1,    /* [b, s, heads, d] */
+  ITHACA_ULYSSES_SEQUENCE_FIRST = 2, /* [s, b, heads, d] */
+  /* [t, heads, d] (THD): documents one behind the other; batch is 1. Which
+   * token belongs to which document is attention's business. */
+  ITHACA_ULYSSES_PACKED = 3
 } ithaca_ulysses_layout;
 
 typedef enum ithaca_ulysses_token_order {
   /* Rank r holds the global positions [row_offset_r, row_offset_r + rows_r). */
-  ITHACA_ULYSSES_TOKENS_CONTIGUOUS = 1
+  ITHACA_ULYSSES_TOKENS_CONTIGUOUS = 1,
+  /* Each rank holds the positions that token_order_params, an
+   * ithaca_ulysses_token_ranges, lists: zigzag, striped, or parts of every
+   * packed document. Tensors split by heads are in ascending position. */
+  ITHACA_ULYSSES_TOKENS_RANGES = 2
 } ithaca_ulysses_token_order;
+
+/* How messages carry elements. */
+typedef enum ithaca_ulysses_wire {
+  /* As they are. */
+  ITHACA_ULYSSES_WIRE_EXACT = 0,
+  /* One byte each, FP8 e4m3, with an fp32 scale for each token and head: half
+   * the bytes of a 16-bit dtype, at the error stated under "Quantised wire". */
+  ITHACA_ULYSSES_WIRE_FP8_E4M3 = 1
+} ithaca_ulysses_wire;
 
 typedef enum ithaca_ulysses_step {
   ITHACA_ULYSSES_SEQ_TO_HEADS = 1,
@@ -137,6 +164,24 @@ typedef struct ithaca_ulysses_error {
   int32_t code; /* ithaca_ulysses_status */
   char message[252];
 } ithaca_ulysses_error;
+
+/* Parameters of ITHACA_ULYSSES_TOKENS_RANGES, in the manner of
+ * ithaca_ulysses_plan. Range i holds the positions start[i], start[i] +
+ * stride[i], ..., count[i] of them. Together the ranges of all ranks must hold
+ * every position of [0, S) once. A stride above 1 needs S of at most 2^28. */
+typedef struct ithaca_ulysses_token_ranges {
+  uint32_t struct_size; /* bytes; at most 4096 */
+  uint32_t reserved;    /* 0 */
+  /* Entries of start, count and stride; equals offsets[P]. */
+  int64_t num_ranges;
+  /* [P + 1] rank r's ranges are [offsets[r], offsets[r + 1]), in the order in
+   * which it holds its tokens; their counts add up to rank_rows[r].
+   * offsets[0] is 0. */
+  const int64_t* offsets;
+  const int64_t* start;
+  const int64_t* count;  /* at least 1 */
+  const int64_t* stride; /* at least 1 */
+} ithaca_ulysses_token_ranges;
 
 /* One rank's view of a plan.
  *
@@ -170,7 +215,8 @@ typedef struct ithaca_ulysses_plan {
   /* [P] tokens that each rank holds, pad included; 0 is legal. */
   const int64_t* rank_rows;
   /* [P] global position of each rank's first token. Together with rank_rows the
-   * ranks must tile [0, S) exactly, in any order. */
+   * ranks must tile [0, S) exactly, in any order. For contiguous tokens only;
+   * NULL for ranges. */
   const int64_t* rank_row_offset;
   /* [P] each rank's query heads are [start, start + count); together they must
    * tile [0, H) exactly, in any order. A count of 0 is legal. */
@@ -183,8 +229,13 @@ typedef struct ithaca_ulysses_plan {
   /* Opaque identity of the plan, the same on all ranks; kept for comparison,
    * not read. */
   const uint8_t* plan_hash;
-  /* Parameters of orders other than contiguous; NULL. */
+  /* An ithaca_ulysses_token_ranges for ITHACA_ULYSSES_TOKENS_RANGES; else NULL.
+   */
   const void* token_order_params;
+
+  /* Since version 2. */
+  int32_t wire;     /* ithaca_ulysses_wire, the same on all ranks */
+  int32_t reserved; /* 0 */
 } ithaca_ulysses_plan;
 
 typedef struct ithaca_ulysses_exchange ithaca_ulysses_exchange;
@@ -232,8 +283,8 @@ ITHACA_ULYSSES_API int32_t ithaca_ulysses_plan_hash(
  * others, 0 for a value that is no step. */
 ITHACA_ULYSSES_API int32_t ithaca_ulysses_num_tensors(int32_t step);
 
-/* Shape (in the layout's own order of dimensions) and size of tensor `index` on
- * this rank. Either output may be NULL. */
+/* Shape (in the layout's own order of dimensions; [t, heads, d, 1] when packed)
+ * and size of tensor `index` on this rank. Either output may be NULL. */
 ITHACA_ULYSSES_API int32_t
 ithaca_ulysses_tensor(const ithaca_ulysses_exchange* exchange, int32_t step,
                       int32_t side, int32_t index, int64_t shape[4],

@@ -47,6 +47,13 @@ int32_t FindStep(const ithaca_ulysses_exchange* exchange, int32_t step,
 
 void FillShape(const Geometry& g, int64_t rows, int32_t heads,
                int64_t shape[4]) {
+  if (g.layout == ITHACA_ULYSSES_PACKED) {
+    shape[0] = rows;
+    shape[1] = heads;
+    shape[2] = g.head_size;
+    shape[3] = 1;
+    return;
+  }
   const bool batch_first = g.layout == ITHACA_ULYSSES_BATCH_FIRST;
   shape[0] = batch_first ? g.batch : rows;
   shape[1] = batch_first ? rows : g.batch;

@@ -164,7 +164,7 @@ TEST_F(ExchangeApiTest, RefusesWrongTensors) {
   in_[2].data = nullptr;
   ExpectRefused("tensors[2].data is NULL");
   in_[2].data = tensors_[2].data() + 1;
-  ExpectRefused("tensors[2].data is not aligned to the element size 2");
+  ExpectRefused("tensors[2].data is not aligned to 2 bytes");
   in_[2].data = reinterpret_cast<const void*>(UINTPTR_MAX - 1);
   ExpectRefused("tensors[2] runs over the end");
 }

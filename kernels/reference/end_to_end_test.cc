@@ -17,7 +17,10 @@ namespace {
 AttentionSpec WholeSpec(const FlatPlan& plan, std::mt19937* rng) {
   AttentionSpec spec;
   spec.dtype = plan.dtype;
-  spec.layout = plan.layout;
+  // Attention sees a packed tensor as a batch of one.
+  spec.layout = plan.layout == ITHACA_ULYSSES_PACKED
+                    ? ITHACA_ULYSSES_BATCH_FIRST
+                    : plan.layout;
   spec.batch = plan.batch;
   spec.tokens = TotalTokens(plan);
   spec.valid_tokens =
@@ -64,9 +67,8 @@ struct Job {
     for (int32_t r = 0; r < plan.num_ranks(); ++r) {
       all.push_back(group.MakeTensors(r, step, ITHACA_ULYSSES_PACK));
       for (size_t i = 0; i < wholes.size(); ++i) {
-        const WholeTensor part =
-            Slice(*wholes[i], plan.rank_row_offset[r], plan.rank_rows[r], 0,
-                  wholes[i]->heads, plan.layout);
+        const WholeTensor part = Slice(*wholes[i], PositionsOf(plan, r), 0,
+                                       wholes[i]->heads, plan.layout);
         std::copy(part.data.begin(), part.data.end(), all[r][i].data());
       }
     }
@@ -82,7 +84,7 @@ struct Job {
       WholeTensor part =
           Slice(like, 0, plan.rank_rows[r], 0, like.heads, plan.layout);
       part.data = ranks[r][index].Copy();
-      Put(part, plan.rank_row_offset[r], 0, &whole);
+      Put(part, PositionsOf(plan, r), 0, &whole);
     }
     return whole;
   }

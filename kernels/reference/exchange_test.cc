@@ -12,7 +12,7 @@
 namespace ithaca::ulysses {
 namespace {
 
-constexpr unsigned kPlans = 300;
+constexpr unsigned kPlans = 2000;
 
 // How a step moves one of its tensors.
 struct TensorCase {
@@ -36,8 +36,7 @@ std::pair<int64_t, int64_t> HeadsOf(const FlatPlan& plan, int32_t r, bool kv) {
 
 WholeTensor TokenSlice(const FlatPlan& plan, const WholeTensor& whole,
                        int32_t r) {
-  return Slice(whole, plan.rank_row_offset[r], plan.rank_rows[r], 0,
-               whole.heads, plan.layout);
+  return Slice(whole, PositionsOf(plan, r), 0, whole.heads, plan.layout);
 }
 
 WholeTensor HeadSlice(const FlatPlan& plan, const WholeTensor& whole, int32_t r,
@@ -77,9 +76,8 @@ std::vector<char> ExpectedMessage(const FlatPlan& plan,
     const int32_t owner = tensors[i].to_heads ? sender : receiver;
     const int32_t worker = tensors[i].to_heads ? receiver : sender;
     const auto [first, count] = HeadsOf(plan, worker, tensors[i].kv);
-    const WholeTensor part =
-        Slice(wholes[i], plan.rank_row_offset[owner], plan.rank_rows[owner],
-              first, count, ITHACA_ULYSSES_BATCH_FIRST);
+    const WholeTensor part = Slice(wholes[i], PositionsOf(plan, owner), first,
+                                   count, ITHACA_ULYSSES_BATCH_FIRST);
     message.insert(message.end(), part.data.begin(), part.data.end());
   }
   return message;

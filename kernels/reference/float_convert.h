@@ -1,10 +1,10 @@
-// Conversions between float and the 16-bit dtypes, bit patterns as uint16_t.
+// Conversions between float and the narrower dtypes, bit patterns as integers.
 //
-// Used by the gradient sum, the attention and the tests. Pure functions,
-// branch-free so that loops over them vectorise. To 16 bits they round to
-// nearest, ties to even, with denormals kept and overflow to infinity (IEEE
-// 754-2019 4.3.1); a NaN stays a NaN of the same sign, quiet, with the upper
-// bits of its payload. From 16 bits they are exact.
+// Used by the gradient sum, the quantised wire, the attention and the tests.
+// Pure functions, branch-free so that loops over them vectorise. To 16 bits
+// they round to nearest, ties to even, with denormals kept and overflow to
+// infinity (IEEE 754-2019 4.3.1); a NaN stays a NaN of the same sign, quiet,
+// with the upper bits of its payload. From 16 bits they are exact.
 #ifndef ITHACA_KERNELS_REFERENCE_FLOAT_CONVERT_H_
 #define ITHACA_KERNELS_REFERENCE_FLOAT_CONVERT_H_
 
@@ -78,6 +78,34 @@ inline uint16_t FloatToF16(float value) {
   const uint32_t quiet = 0x7E00 | ((magnitude >> 13) & 0x03FF);
   return static_cast<uint16_t>(sign |
                                Select(magnitude > 0x7F800000, quiet, ordered));
+}
+
+// FP8 e4m3 without infinities (OCP OFP8): largest 448, smallest 2^-9. Rounds to
+// nearest, ties to even; what is larger than 448 becomes 448, infinities and
+// NaNs NaN.
+inline uint8_t FloatToE4m3(float value) {
+  const uint32_t bits = BitsOf(value);
+  const uint32_t sign = (bits >> 24) & 0x80;
+  const uint32_t magnitude = bits & 0x7FFFFFFF;
+  const uint32_t normal =
+      (magnitude + 0x7FFFF + ((magnitude >> 20) & 1) - ((127 - 7) << 23)) >> 20;
+  // As in FloatToF16; the last place of 2^14 is 2^-9.
+  const uint32_t small = Select(magnitude < 0x3C800000, magnitude, 0);
+  const uint32_t denormal = BitsOf(FloatOf(small) + 0x1p14f) - BitsOf(0x1p14f);
+  const uint32_t finite = Select(magnitude < 0x3C800000, denormal, normal);
+  const uint32_t bounded = Select(magnitude > 0x43E00000, 0x7E, finite);
+  return static_cast<uint8_t>(sign |
+                              Select(magnitude >= 0x7F800000, 0x7F, bounded));
+}
+
+inline float E4m3ToFloat(uint8_t value) {
+  const uint32_t sign = (uint32_t{value} & 0x80) << 24;
+  const uint32_t magnitude = uint32_t{value} & 0x7F;
+  const uint32_t normal = (magnitude << 20) + ((127 - 7) << 23);
+  const uint32_t denormal =
+      BitsOf(static_cast<float>(static_cast<int32_t>(magnitude)) * 0x1p-9f);
+  const uint32_t finite = Select(magnitude < 8, denormal, normal);
+  return FloatOf(sign | Select(magnitude == 0x7F, 0x7FC00000, finite));
 }
 
 // Traits of the dtypes: Storage, Load (exact) and Store (rounds to nearest

@@ -21,11 +21,26 @@ struct HeadRange {
   int32_t count = 0;
 };
 
+// Positions start, start + stride, ..., count of them.
+struct TokenRange {
+  int64_t start = 0;
+  int64_t count = 0;
+  int64_t stride = 1;
+};
+
 struct RankPart {
-  int64_t rows = 0;        // tokens held
-  int64_t row_offset = 0;  // global position of the first
+  int64_t rows = 0;  // tokens held
+  // Where they are: Geometry::token_ranges[first_range, + num_ranges).
+  int64_t first_range = 0;
+  int64_t num_ranges = 0;
   HeadRange q;
   HeadRange kv;
+};
+
+// Where one tensor lies in a message, in bytes. An exact wire has no scales.
+struct WirePart {
+  uint64_t scales = 0;
+  uint64_t elements = 0;
 };
 
 // What a step moves: the direction, and whether k and v travel with q.
@@ -46,7 +61,9 @@ struct Geometry {
   int32_t num_kv_heads = 0;
   int64_t total_rows = 0;
   uint64_t element_bytes = 0;
+  bool quantised = false;  // FP8 on the wire
   std::vector<RankPart> ranks;
+  std::vector<TokenRange> token_ranges;  // none empty
   std::vector<uint8_t> plan_hash;
 
   int32_t num_ranks() const { return static_cast<int32_t>(ranks.size()); }
@@ -76,7 +93,14 @@ struct Geometry {
   }
   uint64_t TensorBytes(const StepShape& step, int32_t side, int index) const;
 
-  // Bytes of tensor `index` in the message from `sender` to `receiver`.
+  // Bytes on the wire of an element, and what pointers of messages are aligned
+  // to at least.
+  uint64_t WireElementBytes() const { return quantised ? 1 : element_bytes; }
+  uint64_t MessageAlignment() const { return quantised ? 4 : element_bytes; }
+  // Where tensor `index` lies in the message from `sender` to `receiver`.
+  WirePart PartAt(const StepShape& step, int32_t sender, int32_t receiver,
+                  int index) const;
+  // Bytes of tensor `index` in that message.
   uint64_t PartBytes(const StepShape& step, int32_t sender, int32_t receiver,
                      int index) const;
   // Bytes of that whole message.
@@ -86,6 +110,12 @@ struct Geometry {
 
 // False when `step` is no ithaca_ulysses_step.
 bool LookUpStep(int32_t step, StepShape* shape);
+
+// Reads the tokens of each rank: rank_rows, and rank_row_offset or the ranges.
+// Used by BuildGeometry, which has checked the pointers and set
+// geometry->ranks' size.
+int32_t ReadTokens(const ithaca_ulysses_plan& plan, Geometry* geometry,
+                   ithaca_ulysses_error* error);
 
 // Checks every field of *plan and fills *geometry. On failure returns the
 // status with the offending field in *error, and *geometry is unspecified.

@@ -112,17 +112,25 @@ TEST(PlanCheckTest, TakesALongerStructOnlyWhenTheRestIsZero) {
   EXPECT_EQ(Validate(newer.known, &message), 0) << message;
   newer.more[39] = 1;
   EXPECT_EQ(Validate(newer.known, &message), kUnsupported);
-  EXPECT_NE(message.find("byte 151 of the plan is set"), std::string::npos)
+  EXPECT_NE(message.find("byte 159 of plan is set"), std::string::npos)
       << message;
 }
 
 TEST(PlanCheckTest, RefusesBadScalars) {
   ExpectViewRefused(kUnsupported, "plan.dtype is 0",
                     [](auto* p) { p->dtype = 0; });
-  ExpectViewRefused(kUnsupported, "plan.layout is 3",
-                    [](auto* p) { p->layout = 3; });
-  ExpectViewRefused(kUnsupported, "plan.token_order is 2",
-                    [](auto* p) { p->token_order = 2; });
+  ExpectViewRefused(kUnsupported, "plan.layout is 4",
+                    [](auto* p) { p->layout = 4; });
+  ExpectViewRefused(kPlan, "plan.batch is 2, expected 1", [](auto* p) {
+    p->layout = ITHACA_ULYSSES_PACKED;
+    p->batch = 2;
+  });
+  ExpectViewRefused(kUnsupported, "plan.token_order is 3",
+                    [](auto* p) { p->token_order = 3; });
+  ExpectViewRefused(kUnsupported, "plan.wire is 2",
+                    [](auto* p) { p->wire = 2; });
+  ExpectViewRefused(kUnsupported, "plan.reserved is 1",
+                    [](auto* p) { p->reserved = 1; });
   ExpectViewRefused(kUnsupported, "token_order_params",
                     [](auto* p) { p->token_order_params = p; });
   ExpectViewRefused(kPlan, "plan.num_ranks is 0",
@@ -177,6 +185,103 @@ TEST(PlanCheckTest, RefusesTokensThatDoNotTile) {
                 [](auto* p) { p->rank_rows[2] = 514; });
   ExpectRefused(kPlan, "rank 3: tokens start at 1539, expected 1538",
                 [](auto* p) { p->rank_rows[2] = 512; });
+}
+
+// Two ranks, striped, and a third with a range of its own.
+FlatPlan PlanOfRanges() {
+  FlatPlan plan;
+  plan.head_size = 8;
+  plan.num_q_heads = 3;
+  plan.num_kv_heads = 3;
+  plan.AddRank({{0, 5, 2}}, 0, 1);
+  plan.AddRank({{1, 5, 2}}, 1, 1);
+  plan.AddRank({{10, 3, 1}, {13, 2, 1}}, 2, 1);
+  return plan;
+}
+
+void ExpectRangesRefused(int32_t code, const std::string& words,
+                         const std::function<void(FlatPlan*)>& change) {
+  FlatPlan plan = PlanOfRanges();
+  change(&plan);
+  std::string message;
+  EXPECT_EQ(Validate(plan.View(0), &message), code) << words;
+  EXPECT_NE(message.find(words), std::string::npos) << message;
+}
+
+TEST(PlanCheckTest, TakesRangesThatHoldEveryTokenOnce) {
+  std::string message;
+  EXPECT_EQ(Validate(PlanOfRanges().View(2), &message), 0) << message;
+}
+
+TEST(PlanCheckTest, RefusesRangesThatDoNot) {
+  ExpectRangesRefused(kPlan, "range 1: position 2 is held twice",
+                      [](auto* p) { p->range_start[1] = 2; });
+  ExpectRangesRefused(
+      kPlan, "range 3: start 13, count 2, stride 2 does not lie in [0, 15)",
+      [](auto* p) { p->range_stride[3] = 2; });
+  ExpectRangesRefused(kPlan, "start -1",
+                      [](auto* p) { p->range_start[0] = -1; });
+  ExpectRangesRefused(kPlan, "stride 0",
+                      [](auto* p) { p->range_stride[0] = 0; });
+  ExpectRangesRefused(kPlan, "count 0", [](auto* p) { p->range_count[0] = 0; });
+  ExpectRangesRefused(kPlan, "stride 9223372036854775807",
+                      [](auto* p) { p->range_stride[2] = INT64_MAX; });
+  ExpectRangesRefused(kPlan, "rank 0: its token ranges hold more",
+                      [](auto* p) { p->range_count[0] = 6; });
+  ExpectRangesRefused(kPlan, "rank 0: its token ranges hold fewer",
+                      [](auto* p) { p->range_count[0] = 4; });
+  ExpectRangesRefused(kPlan, "offsets[0] is 1",
+                      [](auto* p) { p->range_offsets[0] = 1; });
+  ExpectRangesRefused(kPlan, "offsets[3] is 5",
+                      [](auto* p) { p->range_offsets[3] = 5; });
+  ExpectRangesRefused(kPlan, "end at 4, expected num_ranges 5",
+                      [](auto* p) { p->range_start.push_back(0); });
+  ExpectRangesRefused(kTooLarge, "tokens with strides", [](auto* p) {
+    p->range_count[3] += int64_t{1} << 28;
+    p->rank_rows[2] += int64_t{1} << 28;
+  });
+  ExpectRangesRefused(kPlan, "token range 1: tokens start at 4", [](auto* p) {
+    p->range_start = {0, 4, 10, 13};
+    p->range_stride = {1, 1, 1, 1};
+  });
+}
+
+TEST(PlanCheckTest, RefusesBadStructsOfRanges) {
+  const FlatPlan plan = PlanOfRanges();
+  const auto refused =
+      [&](int32_t code, const std::string& words,
+          const std::function<void(ithaca_ulysses_plan*,
+                                   ithaca_ulysses_token_ranges*)>& change) {
+        ithaca_ulysses_plan view = plan.View(0);
+        auto ranges = *static_cast<const ithaca_ulysses_token_ranges*>(
+            view.token_order_params);
+        view.token_order_params = &ranges;
+        change(&view, &ranges);
+        std::string message;
+        EXPECT_EQ(Validate(view, &message), code) << words;
+        EXPECT_NE(message.find(words), std::string::npos) << message;
+      };
+  refused(kArgument, "token_order_params is NULL",
+          [](auto* p, auto*) { p->token_order_params = nullptr; });
+  refused(kArgument, "rank_row_offset must be NULL",
+          [](auto* p, auto*) { p->rank_row_offset = p->rank_rows; });
+  refused(kArgument, "token_order_params.struct_size is 47",
+          [](auto*, auto* r) { r->struct_size = 47; });
+  refused(kUnsupported, "token_order_params.reserved",
+          [](auto*, auto* r) { r->reserved = 1; });
+  refused(kArgument, "token_order_params.offsets is NULL",
+          [](auto*, auto* r) { r->offsets = nullptr; });
+  refused(kArgument, "token_order_params.stride is NULL",
+          [](auto*, auto* r) { r->stride = nullptr; });
+}
+
+TEST(PlanCheckTest, TakesAPlanOfTheFirstVersion) {
+  const FlatPlan plan = GoodPlan();
+  ithaca_ulysses_plan view = plan.View(0);
+  view.struct_size = 112;
+  view.wire = 77;  // behind what the caller has
+  std::string message;
+  EXPECT_EQ(Validate(view, &message), 0) << message;
 }
 
 TEST(PlanCheckTest, RefusesQueryHeadsThatDoNotTile) {

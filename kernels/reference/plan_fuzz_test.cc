@@ -2,6 +2,7 @@
 // Whatever is taken must be safe to use; nothing may crash, leak or read
 // outside its arrays.
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <random>
 #include <vector>
@@ -39,7 +40,7 @@ void ChangeOne(std::mt19937* rng, std::vector<T>* values) {
 }
 
 void ChangeArrays(std::mt19937* rng, FlatPlan* plan) {
-  switch ((*rng)() % 6) {
+  switch ((*rng)() % 10) {
     case 0:
       return ChangeOne(rng, &plan->rank_rows);
     case 1:
@@ -50,6 +51,14 @@ void ChangeArrays(std::mt19937* rng, FlatPlan* plan) {
       return ChangeOne(rng, &plan->q_head_count);
     case 4:
       return ChangeOne(rng, &plan->kv_offsets);
+    case 5:
+      return ChangeOne(rng, &plan->range_offsets);
+    case 6:
+      return ChangeOne(rng, &plan->range_start);
+    case 7:
+      return ChangeOne(rng, &plan->range_count);
+    case 8:
+      return ChangeOne(rng, &plan->range_stride);
     default:
       return ChangeOne(rng, &plan->kv_heads);
   }
@@ -57,7 +66,10 @@ void ChangeArrays(std::mt19937* rng, FlatPlan* plan) {
 
 // Sets one of the 32-bit fields after struct_size.
 void ChangeField(std::mt19937* rng, ithaca_ulysses_plan* plan) {
-  const size_t field = 4 * (1 + (*rng)() % 11);
+  const size_t choice = (*rng)() % 13;
+  const size_t field =
+      choice < 11 ? 4 * (1 + choice)
+                  : offsetof(ithaca_ulysses_plan, wire) + 4 * (choice - 11);
   int32_t value;
   memcpy(&value, reinterpret_cast<char*>(plan) + field, 4);
   value = static_cast<int32_t>(HostileInteger(rng, value));
@@ -134,6 +146,7 @@ TEST(PlanFuzzTest, HostilePlansAreRefusedOrSafe) {
     RandomPlanLimits limits;
     limits.max_head_size = 4;
     limits.max_tokens = 12;
+    limits.quantised = round % 3 == 0;
     FlatPlan plan = RandomPlan(&rng, limits);
     const int32_t my_rank = static_cast<int32_t>(rng() % plan.num_ranks());
     for (unsigned n = rng() % 3; n > 0; --n) ChangeArrays(&rng, &plan);

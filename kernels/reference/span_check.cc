@@ -24,8 +24,8 @@ int32_t CheckSpan(const char* what, int32_t index, const void* data,
   const auto address = reinterpret_cast<uintptr_t>(data);
   if (address % alignment != 0) {
     return Fail(error, ITHACA_ULYSSES_INVALID_ARGUMENT,
-                "%s[%d].data is not aligned to the element size %" PRIu64, what,
-                index, alignment);
+                "%s[%d].data is not aligned to %" PRIu64 " bytes", what, index,
+                alignment);
   }
   if (address > UINTPTR_MAX - expected) {
     return Fail(error, ITHACA_ULYSSES_INVALID_ARGUMENT,
@@ -79,7 +79,7 @@ int32_t CheckSpans(const Geometry& g, const StepShape& step, int32_t side,
                                   : g.MessageBytes(step, r, g.my_rank);
     if (int32_t c =
             CheckSpan("messages", r, messages[r].data, messages[r].bytes,
-                      expected, g.element_bytes, error)) {
+                      expected, g.MessageAlignment(), error)) {
       return c;
     }
     for (int32_t t = 0; t < num_tensors; ++t) {

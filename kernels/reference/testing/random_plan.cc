@@ -26,14 +26,43 @@ std::vector<int32_t> Shuffled(std::mt19937* rng, int32_t n, bool shuffle) {
   return order;
 }
 
+// The tokens of each rank, in an order other than contiguous.
+std::vector<std::vector<Tokens>> DrawTokens(std::mt19937* rng, int64_t total,
+                                            int32_t ranks) {
+  std::vector<std::vector<Tokens>> held(ranks);
+  if (Draw(rng, 0, 2) == 0) {  // striped
+    for (int64_t r = 0; r < std::min<int64_t>(ranks, total); ++r)
+      held[r] = {{r, (total - r + ranks - 1) / ranks, ranks}};
+    return held;
+  }
+  // Each document in 2P pieces, of which rank r has the r-th from both ends;
+  // one document: zigzag.
+  const std::vector<int64_t> documents =
+      Cut(rng, total, static_cast<int32_t>(Draw(rng, 1, 4)));
+  for (size_t i = 0; i + 1 < documents.size(); ++i) {
+    const int64_t length = documents[i + 1] - documents[i];
+    const std::vector<int64_t> pieces = Cut(rng, length, 2 * ranks);
+    for (int32_t r = 0; r < ranks; ++r) {
+      for (int32_t piece : {r, 2 * ranks - 1 - r}) {
+        const int64_t count = pieces[piece + 1] - pieces[piece];
+        if (count > 0)
+          held[r].push_back({documents[i] + pieces[piece], count, 1});
+      }
+    }
+  }
+  return held;
+}
+
 }  // namespace
 
 FlatPlan RandomPlan(std::mt19937* rng, const RandomPlanLimits& limits) {
   FlatPlan plan;
   const auto ranks = static_cast<int32_t>(Draw(rng, 1, limits.max_ranks));
   plan.dtype = static_cast<int32_t>(Draw(rng, 1, 3));
-  plan.layout = static_cast<int32_t>(Draw(rng, 1, 2));
-  plan.batch = static_cast<int32_t>(Draw(rng, 1, limits.max_batch));
+  plan.layout = static_cast<int32_t>(Draw(rng, 1, 3));
+  if (plan.layout != ITHACA_ULYSSES_PACKED)
+    plan.batch = static_cast<int32_t>(Draw(rng, 1, limits.max_batch));
+  if (limits.quantised) plan.wire = ITHACA_ULYSSES_WIRE_FP8_E4M3;
   plan.head_size = static_cast<int32_t>(Draw(rng, 1, limits.max_head_size));
   plan.num_kv_heads = static_cast<int32_t>(Draw(rng, 1, limits.max_kv_heads));
   plan.num_q_heads =
@@ -46,8 +75,15 @@ FlatPlan RandomPlan(std::mt19937* rng, const RandomPlanLimits& limits) {
       Shuffled(rng, ranks, Draw(rng, 0, 2) == 0);
   const std::vector<int32_t> head_order =
       Shuffled(rng, ranks, Draw(rng, 0, 2) == 0);
+  const bool contiguous = Draw(rng, 0, 1) == 0;
+  const auto held = DrawTokens(rng, tokens.back(), ranks);
   for (int32_t r = 0; r < ranks; ++r) {
     const int32_t t = token_order[r], h = head_order[r];
+    if (!contiguous) {
+      plan.AddRank(held[t], static_cast<int32_t>(heads[h]),
+                   static_cast<int32_t>(heads[h + 1] - heads[h]));
+      continue;
+    }
     plan.AddRank(tokens[t + 1] - tokens[t], tokens[t],
                  static_cast<int32_t>(heads[h]),
                  static_cast<int32_t>(heads[h + 1] - heads[h]));

@@ -1,5 +1,5 @@
 // Random legal plans: uneven and replicated heads, lengths that do not divide,
-// empty ranks, ranks in any order.
+// empty ranks, ranks in any order, tokens in any order.
 //
 // Used by the tests of kernels/. Pure functions of the generator's state.
 #ifndef ITHACA_KERNELS_REFERENCE_TESTING_RANDOM_PLAN_H_
@@ -19,9 +19,11 @@ struct RandomPlanLimits {
   int32_t max_head_size = 24;
   int32_t max_batch = 3;
   int64_t max_tokens = 40;
+  bool quantised = false;  // FP8 on the wire
 };
 
-// A plan whose every field is drawn; dtype and layout too.
+// A plan whose every field is drawn, but for the wire; dtype, layout and token
+// order (contiguous, zigzag, striped, parts of packed documents) too.
 FlatPlan RandomPlan(std::mt19937* rng, const RandomPlanLimits& limits = {});
 
 // The even plan: tokens and heads shared out as equally as they go, in rank

@@ -34,13 +34,19 @@ void FillWithNormals(std::mt19937* rng, int32_t dtype, WholeTensor* tensor);
 void FillWithIntegers(std::mt19937* rng, int32_t dtype, int bound,
                       WholeTensor* tensor);
 
-// Rows [row, row + rows) and heads [head, head + heads) as a tensor of
+// The positions that rank r holds, in its order.
+std::vector<int64_t> PositionsOf(const FlatPlan& plan, int32_t r);
+
+// Those rows, in that order, and heads [head, head + heads) as a tensor of
 // `layout`.
+WholeTensor Slice(const WholeTensor& whole, const std::vector<int64_t>& rows,
+                  int64_t head, int64_t heads, int32_t layout);
+// Rows [row, row + rows) and heads [head, head + heads).
 WholeTensor Slice(const WholeTensor& whole, int64_t row, int64_t rows,
                   int64_t head, int64_t heads, int32_t layout);
 // The reverse: overwrites those rows and heads of *whole.
-void Put(const WholeTensor& part, int64_t row, int64_t head,
-         WholeTensor* whole);
+void Put(const WholeTensor& part, const std::vector<int64_t>& rows,
+         int64_t head, WholeTensor* whole);
 
 }  // namespace ithaca::ulysses
 
