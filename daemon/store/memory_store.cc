@@ -1,9 +1,16 @@
 #include "daemon/store/memory_store.h"
 
-#include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace ithaca::store {
+
+MemoryStore::MemoryStore()
+    : hub_(0,
+           [this](const std::string& prefix) {
+             return List(prefix, "", std::numeric_limits<size_t>::max());
+           }),
+      leases_([this](int64_t lease) { return DropLease(lease); }) {}
 
 absl::StatusOr<std::optional<KeyValue>> MemoryStore::Get(std::string_view key) {
   if (absl::Status status = ValidateKey(key); !status.ok()) return status;
@@ -37,6 +44,33 @@ absl::StatusOr<ListResult> MemoryStore::List(std::string_view prefix,
   return result;
 }
 
+void MemoryStore::Erase(const std::string& key,
+                        std::vector<WatchEvent>* events) {
+  if (entries_.erase(key) == 0) return;
+  events->push_back(
+      {WatchEvent::Kind::kDelete, KeyValue{key, "", 0, revision_, 0}});
+}
+
+void MemoryStore::Apply(const Op& op, std::vector<WatchEvent>* events) {
+  if (op.kind == Op::Kind::kDelete) {
+    Erase(op.key, events);
+  } else if (op.kind == Op::Kind::kPut) {
+    KeyValue& entry = entries_[op.key];
+    if (entry.create_revision == 0) entry.create_revision = revision_;
+    entry.key = op.key;
+    entry.value = op.value;
+    entry.mod_revision = revision_;
+    entry.lease = op.lease;
+    events->push_back({WatchEvent::Kind::kPut, entry});
+  } else {
+    for (auto it = entries_.lower_bound(op.key);
+         it != entries_.end() &&
+         it->first.compare(0, op.key.size(), op.key) == 0;) {
+      Erase(std::string((it++)->first), events);
+    }
+  }
+}
+
 absl::StatusOr<TxnResult> MemoryStore::Txn(const std::vector<Compare>& compares,
                                            const std::vector<Op>& ops) {
   if (absl::Status status = ValidateTxn(compares, ops); !status.ok())
@@ -50,36 +84,50 @@ absl::StatusOr<TxnResult> MemoryStore::Txn(const std::vector<Compare>& compares,
   }
   if (ops.empty()) return TxnResult{true, revision_};
   if (!write_status_.ok()) return write_status_;
-  ++revision_;
   for (const Op& op : ops) {
-    switch (op.kind) {
-      case Op::Kind::kPut: {
-        KeyValue& entry = entries_[op.key];
-        if (entry.create_revision == 0) entry.create_revision = revision_;
-        entry.key = op.key;
-        entry.value = op.value;
-        entry.mod_revision = revision_;
-        break;
-      }
-      case Op::Kind::kDelete:
-        entries_.erase(op.key);
-        break;
-      case Op::Kind::kDeletePrefix: {
-        auto it = entries_.lower_bound(op.key);
-        while (it != entries_.end() &&
-               it->first.compare(0, op.key.size(), op.key) == 0) {
-          it = entries_.erase(it);
-        }
-        break;
-      }
-    }
+    if (op.lease != 0 && !leases_.Has(op.lease)) return LeaseNotFound(op.lease);
   }
+  ++revision_;
+  std::vector<WatchEvent> events;
+  for (const Op& op : ops) Apply(op, &events);
+  hub_.Publish(revision_, std::move(events));
   return TxnResult{true, revision_};
 }
 
 absl::StatusOr<int64_t> MemoryStore::Revision() {
   std::lock_guard<std::mutex> lock(mutex_);
   return revision_;
+}
+
+absl::StatusOr<std::unique_ptr<WatchHandle>> MemoryStore::Watch(
+    std::string_view prefix, int64_t after, WatchCallback callback) {
+  return hub_.Start(std::string(prefix), after, std::move(callback));
+}
+
+absl::StatusOr<std::unique_ptr<Lease>> MemoryStore::Grant(
+    std::chrono::milliseconds ttl, LeaseLost lost) {
+  if (absl::Status status = ValidateTtl(ttl); !status.ok()) return status;
+  return leases_.Grant(ttl, std::move(lost));
+}
+
+absl::Status MemoryStore::DropLease(int64_t lease) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  std::vector<std::string> keys;
+  for (const auto& [key, entry] : entries_) {
+    if (entry.lease == lease) keys.push_back(key);
+  }
+  if (keys.empty()) return absl::OkStatus();
+  if (!write_status_.ok()) return write_status_;
+  ++revision_;
+  std::vector<WatchEvent> events;
+  for (const std::string& key : keys) Erase(key, &events);
+  hub_.Publish(revision_, std::move(events));
+  return absl::OkStatus();
+}
+
+void MemoryStore::ExpireLeaseForTest(int64_t lease) {
+  leases_.Lose(lease, absl::UnavailableError("the lease ran out"));
+  (void)DropLease(lease);
 }
 
 void MemoryStore::FailWritesForTest(absl::Status status) {

@@ -1,4 +1,4 @@
-// The file of a SQLite store, before SQLite opens it.
+// The file of a SQLite store, as what the operating system knows of it.
 //
 // Used by sqlite_store. Stateless; any thread. Errors name the file and the
 // remedy.
@@ -18,6 +18,11 @@ absl::Status RefuseNetworkFileSystem(const std::string& path);
 // Makes the file unless it is there, for its owner alone: SQLite gives its
 // other files the mode of this one. NOT_FOUND or PERMISSION_DENIED.
 absl::Status MakePrivateFile(const std::string& path);
+
+// Gives the file `from` the name `to` in the same folder, replacing what had
+// it, with the bytes and the name on the disk when it returns.
+// PERMISSION_DENIED, NOT_FOUND, or UNAVAILABLE when a sync failed.
+absl::Status MoveDurably(const std::string& from, const std::string& to);
 
 }  // namespace ithaca::store
 

@@ -173,6 +173,78 @@ TEST_F(SqliteStoreTest, AFailedSyncStopsTheStoreUntilItIsReopened) {
   EXPECT_TRUE(store->Txn({}, {Op::Put("a", "again")}).ok());
 }
 
+// A store made before leases: brought up to date, with a copy of what it was.
+TEST_F(SqliteStoreTest, MigratesWithACopyOfTheFileBefore) {
+  RawSql(
+      "CREATE TABLE state (id INTEGER PRIMARY KEY CHECK (id = 1), revision "
+      "INTEGER NOT NULL) STRICT; INSERT INTO state VALUES (1, 7);"
+      "CREATE TABLE entries (key BLOB PRIMARY KEY, value BLOB NOT NULL,"
+      " create_revision INTEGER NOT NULL, mod_revision INTEGER NOT NULL)"
+      " STRICT; INSERT INTO entries VALUES (x'61', x'31', 3, 7);"
+      "PRAGMA application_id=1230260291; PRAGMA user_version=1;");
+  auto store = MustOpen();
+  EXPECT_EQ(*store->Revision(), 7);
+  EXPECT_EQ((*store->Get("a"))->value, "1");
+  EXPECT_EQ((*store->Get("a"))->create_revision, 3);
+  auto lease = *store->Grant(std::chrono::seconds(9), nullptr);
+  EXPECT_TRUE(store->Txn({}, {Op::Put("b", "2", lease->id())}).ok());
+  sqlite3* copy = nullptr;
+  ASSERT_EQ(sqlite3_open((path_ + ".before-v2").c_str(), &copy), SQLITE_OK);
+  EXPECT_EQ(sqlite3_exec(copy, "SELECT mod_revision FROM entries", nullptr,
+                         nullptr, nullptr),
+            SQLITE_OK);
+  EXPECT_NE(sqlite3_exec(copy, "SELECT lease FROM entries", nullptr, nullptr,
+                         nullptr),
+            SQLITE_OK);
+  sqlite3_close(copy);
+}
+
+TEST_F(SqliteStoreTest, WithoutACopyThereIsNoMigration) {
+  RawSql(
+      "CREATE TABLE state (id INTEGER PRIMARY KEY CHECK (id = 1), revision "
+      "INTEGER NOT NULL) STRICT; INSERT INTO state VALUES (1, 7);"
+      "CREATE TABLE entries (key BLOB PRIMARY KEY, value BLOB NOT NULL,"
+      " create_revision INTEGER NOT NULL, mod_revision INTEGER NOT NULL)"
+      " STRICT; PRAGMA application_id=1230260291; PRAGMA user_version=1;");
+  ASSERT_EQ(mkdir((path_ + ".before-v2").c_str(), 0700), 0);
+  EXPECT_FALSE(OpenError().ok());
+  ASSERT_EQ(rmdir((path_ + ".before-v2").c_str()), 0);
+  EXPECT_TRUE(OpenError().ok());
+}
+
+TEST_F(SqliteStoreTest, WhatALeaseHeldIsGoneAfterReopening) {
+  {
+    auto store = MustOpen();
+    auto lease = *store->Grant(std::chrono::seconds(9), nullptr);
+    ASSERT_TRUE(
+        store->Txn({}, {Op::Put("a", "1"), Op::Put("b", "2", lease->id())})
+            .ok());
+    // As a process that is killed: nothing is revoked.
+    std::ifstream file(path_, std::ios::binary), log(path_ + "-wal");
+    std::ofstream(folder_ + "/killed.db") << file.rdbuf();
+    std::ofstream(folder_ + "/killed.db-wal") << log.rdbuf();
+  }
+  path_ = folder_ + "/killed.db";
+  auto store = MustOpen();
+  EXPECT_EQ(*store->Revision(), 2);
+  EXPECT_TRUE((*store->Get("a")).has_value());
+  EXPECT_FALSE((*store->Get("b")).has_value());
+}
+
+TEST_F(SqliteStoreTest, LeasesAreLostWhenTheMediumFails) {
+  Faults& faults = RegisterFaultVfs();
+  auto store = MustOpen({path_, "fault", 0});
+  absl::Status why;
+  auto lease = *store->Grant(std::chrono::seconds(9),
+                             [&why](const absl::Status& s) { why = s; });
+  faults.code = SQLITE_IOERR_FSYNC;
+  faults.syncs = 1;
+  EXPECT_FALSE(store->Txn({}, {Op::Put("a", "new")}).ok());
+  EXPECT_TRUE(Contains(why, "refuses calls")) << why;
+  EXPECT_EQ(lease->Remaining().count(), 0);
+  faults.Clear();
+}
+
 // Every write of a transaction fails in turn, once whole and once torn: what is
 // on the disk afterwards is the old state or the new one, both keys alike.
 TEST_F(SqliteStoreTest, AFailedWriteNeverHalfApplies) {

@@ -40,14 +40,16 @@ absl::Status ValidateDisjoint(const std::vector<Op>& ops) {
 
 }  // namespace
 
-Op Op::Put(std::string key, std::string value) {
-  return Op{Kind::kPut, std::move(key), std::move(value)};
+Op Op::Put(std::string key, std::string value, int64_t lease) {
+  return Op{Kind::kPut, std::move(key), std::move(value), lease};
 }
 
-Op Op::Delete(std::string key) { return Op{Kind::kDelete, std::move(key), {}}; }
+Op Op::Delete(std::string key) {
+  return Op{Kind::kDelete, std::move(key), {}, 0};
+}
 
 Op Op::DeletePrefix(std::string prefix) {
-  return Op{Kind::kDeletePrefix, std::move(prefix), {}};
+  return Op{Kind::kDeletePrefix, std::move(prefix), {}, 0};
 }
 
 absl::Status ValidateKey(std::string_view key) {
@@ -77,6 +79,21 @@ absl::Status ValidateTxn(const std::vector<Compare>& compares,
     }
   }
   return ValidateDisjoint(ops);
+}
+
+absl::Status ValidateTtl(std::chrono::milliseconds ttl) {
+  constexpr std::chrono::hours kLongest(24);
+  if (ttl >= std::chrono::seconds(1) && ttl <= kLongest)
+    return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "store: a lease of ", ttl.count(), " ms; 1 s to 24 h are possible"));
+}
+
+absl::Status LeaseNotFound(int64_t lease) {
+  return absl::FailedPreconditionError(
+      absl::StrCat("store: lease ", lease,
+                   " is not there, it ran out or was revoked; nothing was "
+                   "changed. Take a new one"));
 }
 
 std::string PrefixEnd(std::string_view prefix) {

@@ -15,6 +15,7 @@
 #include "daemon/store/memory_store.h"
 #include "daemon/store/sqlite_store.h"
 #include "daemon/store/store.h"
+#include "daemon/store/watch_log_for_test.h"
 
 namespace ithaca::store {
 namespace {
@@ -59,27 +60,47 @@ class StoreConformance : public testing::TestWithParam<Backend> {
     return store_->Txn(compares, ops).status().code();
   }
 
+  int64_t Put(const std::string& key, const std::string& value,
+              int64_t lease = 0) {
+    return Txn({}, {Op::Put(key, value, lease)}).revision;
+  }
+  std::unique_ptr<WatchHandle> Watch(const std::string& prefix, int64_t after,
+                                     WatchLog* log) {
+    auto watch = store_->Watch(prefix, after, log->Callback());
+    EXPECT_TRUE(watch.ok()) << watch.status();
+    return watch.ok() ? std::move(*watch) : nullptr;
+  }
+  std::unique_ptr<Lease> Grant(int seconds, LeaseLost lost = nullptr) {
+    auto lease = store_->Grant(std::chrono::seconds(seconds), std::move(lost));
+    EXPECT_TRUE(lease.ok()) << lease.status();
+    return lease.ok() ? std::move(*lease) : nullptr;
+  }
+
   std::unique_ptr<Store> store_;
 };
 
-TEST_P(StoreConformance, StartsEmptyAtRevisionZero) {
+TEST_P(StoreConformance, StartsEmpty) {
   EXPECT_FALSE(Get("a").has_value());
-  EXPECT_EQ(*store_->Revision(), 0);
+  EXPECT_GE(*store_->Revision(), 0);
   EXPECT_EQ(Keys("", "", 10), "end");
 }
 
 TEST_P(StoreConformance, PutsAreReadBackWithTheirRevisions) {
-  EXPECT_EQ(Txn({}, {Op::Put("a", "1"), Op::Put("b", "")}).revision, 1);
-  EXPECT_EQ(Txn({}, {Op::Put("a", "2")}).revision, 2);
+  const int64_t start = *store_->Revision();
+  const int64_t first = Txn({}, {Op::Put("a", "1"), Op::Put("b", "")}).revision;
+  EXPECT_GT(first, start);
+  const int64_t second = Put("a", "2");
+  EXPECT_GT(second, first);
+  EXPECT_GE(*store_->Revision(), second);
   const auto a = Get("a");
   ASSERT_TRUE(a.has_value());
   EXPECT_EQ(a->value, "2");
-  EXPECT_EQ(a->create_revision, 1);
-  EXPECT_EQ(a->mod_revision, 2);
+  EXPECT_EQ(a->create_revision, first);
+  EXPECT_EQ(a->mod_revision, second);
   const auto b = Get("b");
   ASSERT_TRUE(b.has_value());
   EXPECT_EQ(b->value, "");
-  EXPECT_EQ(b->mod_revision, 1);
+  EXPECT_EQ(b->mod_revision, first);
 }
 
 TEST_P(StoreConformance, BytesAreBytes) {
@@ -96,28 +117,30 @@ TEST_P(StoreConformance, ADeletedKeyIsBornAnew) {
   Txn({}, {Op::Put("a", "1")});
   EXPECT_TRUE(Txn({}, {Op::Delete("a"), Op::Delete("never")}).committed);
   EXPECT_FALSE(Get("a").has_value());
-  Txn({}, {Op::Put("a", "3")});
-  EXPECT_EQ(Get("a")->create_revision, 3);
+  const int64_t again = Put("a", "3");
+  EXPECT_EQ(Get("a")->create_revision, again);
 }
 
 TEST_P(StoreConformance, ComparesDecideTheWholeTransaction) {
-  Txn({}, {Op::Put("a", "1")});
+  const int64_t a = Put("a", "1");
   TxnResult result =
-      Txn({{"a", 1}, {"b", 7}}, {Op::Put("a", "x"), Op::Put("c", "x")});
+      Txn({{"a", a}, {"b", 7}}, {Op::Put("a", "x"), Op::Put("c", "x")});
   EXPECT_FALSE(result.committed);
-  EXPECT_EQ(result.revision, 1);
+  EXPECT_GE(result.revision, a);
+  EXPECT_EQ(Get("a")->mod_revision, a);
   EXPECT_EQ(Get("a")->value, "1");
   EXPECT_FALSE(Get("c").has_value());
-  EXPECT_TRUE(Txn({{"a", 1}, {"b", 0}}, {Op::Put("b", "2")}).committed);
+  EXPECT_TRUE(Txn({{"a", a}, {"b", 0}}, {Op::Put("b", "2")}).committed);
   EXPECT_FALSE(Txn({{"b", 0}}, {Op::Delete("b")}).committed);
-  EXPECT_EQ(*store_->Revision(), 2);
+  EXPECT_TRUE(Get("b").has_value());
 }
 
 TEST_P(StoreConformance, ComparesWithoutOperationsTakeNoRevision) {
-  Txn({}, {Op::Put("a", "1")});
-  EXPECT_TRUE(Txn({{"a", 1}}, {}).committed);
-  EXPECT_FALSE(Txn({{"a", 2}}, {}).committed);
-  EXPECT_EQ(*store_->Revision(), 1);
+  const int64_t a = Put("a", "1");
+  const int64_t before = *store_->Revision();
+  EXPECT_TRUE(Txn({{"a", a}}, {}).committed);
+  EXPECT_FALSE(Txn({{"a", a + 1}}, {}).committed);
+  EXPECT_EQ(*store_->Revision(), before);
 }
 
 TEST_P(StoreConformance, ListsByPrefixInByteOrderPageByPage) {
@@ -165,7 +188,6 @@ TEST_P(StoreConformance, BoundsAreErrorsAndChangeNothing) {
   EXPECT_EQ(TxnCode({}, std::vector<Op>(kMaxTxnOps + 1, Op::Delete("k"))),
             kBad);
   EXPECT_EQ(store_->Get("").status().code(), kBad);
-  EXPECT_EQ(*store_->Revision(), 0);
   EXPECT_EQ(Keys("", "", 10), "end");
 }
 
@@ -186,7 +208,9 @@ TEST_P(StoreConformance, AgreesWithAModel) {
   SCOPED_TRACE(testing::Message() << "seed " << seed);
   std::mt19937 random(seed);
   std::map<std::string, std::pair<std::string, int64_t>> model;
-  int64_t revision = 0;
+  int64_t revision = *store_->Revision();
+  WatchLog log;
+  auto watch = Watch("k/", 0, &log);
   for (int step = 0; step < 300; ++step) {
     const std::string key = "k/" + std::to_string(random() % 12);
     const int64_t known = model.count(key) != 0 ? model[key].second : 0;
@@ -198,7 +222,8 @@ TEST_P(StoreConformance, AgreesWithAModel) {
     const TxnResult result = Txn(compares, {op});
     ASSERT_EQ(result.committed, right);
     if (right) {
-      ++revision;
+      ASSERT_GT(result.revision, revision);
+      revision = result.revision;
       if (op.kind == Op::Kind::kPut) {
         model[key] = {op.value, revision};
       } else {
@@ -211,7 +236,7 @@ TEST_P(StoreConformance, AgreesWithAModel) {
         }
       }
     }
-    ASSERT_EQ(result.revision, revision);
+    ASSERT_GE(result.revision, revision);
   }
   auto list = store_->List("k/", "", 100);
   ASSERT_TRUE(list.ok());
@@ -220,6 +245,16 @@ TEST_P(StoreConformance, AgreesWithAModel) {
     EXPECT_EQ(entry.value, model[entry.key].first);
     EXPECT_EQ(entry.mod_revision, model[entry.key].second);
   }
+  // The watcher believes the same, once told of a change after all these.
+  ASSERT_TRUE(log.WaitForRevision(Put("k/", "end")));
+  auto state = log.state();
+  state.erase("k/");
+  ASSERT_EQ(state.size(), model.size());
+  for (const auto& [key, entry] : state) {
+    EXPECT_EQ(entry.value, model[key].first);
+    EXPECT_EQ(entry.mod_revision, model[key].second);
+  }
+  EXPECT_EQ(log.Violation(), "");
 }
 
 // A counter that threads raise by compare and swap loses no step.
@@ -240,8 +275,202 @@ TEST_P(StoreConformance, CompareAndSwapIsAtomic) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(Get("n")->value, std::to_string(kThreads * kSteps));
-  EXPECT_EQ(*store_->Revision(), 1 + kThreads * kSteps);
 }
+
+// --- watches
+
+using Kind = WatchBatch::Kind;
+
+bool Begun(const std::vector<WatchBatch>& batches) { return !batches.empty(); }
+
+TEST_P(StoreConformance, AWatchBeginsWithWhatIsThereAndGoesOn) {
+  const int64_t a = Put("w/a", "1");
+  Put("other", "x");
+  WatchLog log;
+  auto watch = Watch("w/", 0, &log);
+  ASSERT_TRUE(log.WaitFor(Begun));
+  const WatchBatch first = log.batches()[0];
+  EXPECT_EQ(first.kind, Kind::kSnapshot);
+  EXPECT_GE(first.revision, a);
+  ASSERT_EQ(first.events.size(), 1u);
+  EXPECT_EQ(first.events[0].entry.value, "1");
+  EXPECT_EQ(first.events[0].entry.mod_revision, a);
+  const int64_t b =
+      Txn({}, {Op::Put("w/b", "2"), Op::Put("other", "y"), Op::Delete("w/a")})
+          .revision;
+  const int64_t c = Txn({}, {Op::Put("w", "no"), Op::Put("w/c", "3")}).revision;
+  ASSERT_TRUE(log.WaitForRevision(c));
+  const std::string at_b = "@" + std::to_string(b);
+  EXPECT_EQ(log.changes(), "+w/b" + at_b + "=2 -w/a" + at_b + " +w/c@" +
+                               std::to_string(c) + "=3 ");
+  EXPECT_EQ(log.Violation(), "");
+}
+
+TEST_P(StoreConformance, AnEmptyPrefixIsWatchedFromNothing) {
+  WatchLog log;
+  auto watch = Watch("w/", 0, &log);
+  ASSERT_TRUE(log.WaitFor(Begun));
+  EXPECT_EQ(log.batches()[0].kind, Kind::kSnapshot);
+  EXPECT_TRUE(log.batches()[0].events.empty());
+  ASSERT_TRUE(log.WaitForRevision(Put("w/a", "1")));
+  EXPECT_EQ(log.state().size(), 1u);
+}
+
+TEST_P(StoreConformance, AWatchGoesOnFromARevision) {
+  const int64_t a = Put("w/a", "1");
+  const int64_t b = Put("w/b", "2");
+  std::string told;
+  int64_t at = a;
+  for (int round = 0; round < 3; ++round) {
+    WatchLog log;
+    auto watch = Watch("w/", at, &log);
+    ASSERT_TRUE(log.WaitFor(Begun));
+    EXPECT_EQ(log.batches()[0].kind, Kind::kChanges);
+    ASSERT_TRUE(log.WaitForRevision(round == 0 ? b : Put("w/c", "3")));
+    told += log.changes();
+    at = log.batches().back().revision;
+    watch.reset();
+    Put("w/d", "between");
+  }
+  std::vector<std::string> order;
+  for (size_t i = 0; i < told.size(); i = told.find(' ', i) + 1)
+    order.push_back(told.substr(i, told.find('@', i) - i));
+  EXPECT_EQ(order,
+            (std::vector<std::string>{"+w/b", "+w/d", "+w/c", "+w/d", "+w/c"}));
+}
+
+TEST_P(StoreConformance, DeletionsAreToldOnlyForWhatWasThere) {
+  Txn({}, {Op::Put("w/1", ""), Op::Put("w/2", ""), Op::Put("w", "")});
+  WatchLog log;
+  auto watch = Watch("", *store_->Revision(), &log);
+  const int64_t gone =
+      Txn({}, {Op::DeletePrefix("w/"), Op::Delete("never")}).revision;
+  ASSERT_TRUE(log.WaitForRevision(gone));
+  const std::string at = "@" + std::to_string(gone) + " ";
+  EXPECT_EQ(log.changes(), "-w/1" + at + "-w/2" + at);
+}
+
+TEST_P(StoreConformance, EveryWatcherIsToldEverythingInOrder) {
+  constexpr int kWatchers = 3, kWriters = 2, kSteps = 60;
+  std::vector<WatchLog> logs(kWatchers);
+  std::vector<std::unique_ptr<WatchHandle>> watches;
+  const int64_t start = Put("w/start", "");
+  for (WatchLog& log : logs) watches.push_back(Watch("w/", start, &log));
+  std::vector<std::thread> writers;
+  for (int w = 0; w < kWriters; ++w) {
+    writers.emplace_back([this, w] {
+      for (int i = 0; i < kSteps; ++i) {
+        Txn({}, {Op::Put("w/" + std::to_string(w), std::to_string(i)),
+                 Op::Put("w/both", std::to_string(i))});
+      }
+    });
+  }
+  for (std::thread& writer : writers) writer.join();
+  const int64_t end = Put("w/end", "");
+  for (WatchLog& log : logs) {
+    ASSERT_TRUE(log.WaitForRevision(end));
+    EXPECT_EQ(log.Violation(), "");
+    EXPECT_EQ(log.changes(), logs[0].changes());
+  }
+  size_t events = 0;
+  for (const WatchBatch& batch : logs[0].batches())
+    events += batch.events.size();
+  EXPECT_EQ(events, size_t{2} * kWriters * kSteps + 1);
+}
+
+TEST_P(StoreConformance, ACallbackMayUseTheStore) {
+  WatchLog log;
+  auto watch = store_->Watch("w/", 0, [&](const WatchBatch& batch) {
+    for (const WatchEvent& event : batch.events)
+      Put("copy/" + event.entry.key, event.entry.value);
+    log.Callback()(batch);
+  });
+  ASSERT_TRUE(watch.ok());
+  ASSERT_TRUE(log.WaitForRevision(Put("w/a", "1")));
+  EXPECT_EQ(Get("copy/w/a")->value, "1");
+}
+
+TEST_P(StoreConformance, AWatchThatIsGoneTellsNothing) {
+  WatchLog log;
+  auto watch = Watch("", 0, &log);
+  ASSERT_TRUE(log.WaitFor(Begun));
+  watch.reset();
+  const size_t told = log.batches().size();
+  WatchLog later;
+  watch = Watch("", 0, &later);
+  ASSERT_TRUE(later.WaitForRevision(Put("a", "1")));
+  EXPECT_EQ(log.batches().size(), told);
+}
+
+TEST_P(StoreConformance, AWatcherIsToldLargeValuesWhole) {
+  const std::string old_value(kMaxValueBytes, 'o');
+  const std::string new_value(kMaxValueBytes - 1, 'n');
+  Put("w/a", old_value);
+  WatchLog log;
+  auto watch = Watch("w/", 0, &log);
+  ASSERT_TRUE(log.WaitFor(Begun));
+  EXPECT_TRUE(log.state()["w/a"].value == old_value);
+  ASSERT_TRUE(log.WaitForRevision(Put("w/a", new_value)));
+  EXPECT_TRUE(log.state()["w/a"].value == new_value);
+}
+
+// --- leases
+
+TEST_P(StoreConformance, KeysGoWithTheirLease) {
+  auto lease = Grant(30);
+  EXPECT_NE(lease->id(), 0);
+  EXPECT_GT(lease->Remaining().count(), 0);
+  EXPECT_LE(lease->Remaining().count(), 30'000);
+  Txn({}, {Op::Put("l/a", "1", lease->id()), Op::Put("l/b", "2", lease->id()),
+           Op::Put("l/c", "3")});
+  EXPECT_EQ(Get("l/a")->lease, lease->id());
+  EXPECT_EQ(Get("l/c")->lease, 0);
+  // A put without a lease frees the key of it.
+  Put("l/b", "4");
+  WatchLog log;
+  auto watch = Watch("l/", *store_->Revision(), &log);
+  EXPECT_TRUE(lease->Revoke().ok());
+  EXPECT_EQ(lease->Remaining().count(), 0);
+  EXPECT_EQ(Keys("l/", "", 9), "l/b l/c end");
+  ASSERT_TRUE(log.WaitForRevision(Get("l/b")->mod_revision + 1));
+  EXPECT_EQ(log.changes().substr(0, 5), "-l/a@");
+  EXPECT_TRUE(lease->Revoke().ok());
+}
+
+TEST_P(StoreConformance, ALeaseThatIsGoneTakesItsKeysAndIsNotLost) {
+  bool lost = false;
+  auto lease = Grant(2, [&lost](const absl::Status&) { lost = true; });
+  auto other = Grant(2);
+  EXPECT_NE(lease->id(), other->id());
+  Put("l/a", "1", lease->id());
+  Put("l/b", "1", other->id());
+  lease.reset();
+  EXPECT_EQ(Keys("l/", "", 9), "l/b end");
+  EXPECT_FALSE(lost);
+}
+
+TEST_P(StoreConformance, ALeaseThatIsNotThereIsRefusedAndNothingChanges) {
+  auto lease = Grant(30);
+  const int64_t gone = lease->id();
+  lease.reset();
+  Put("a", "old");
+  for (const int64_t id : {gone, int64_t{987654321}}) {
+    EXPECT_EQ(TxnCode({}, {Op::Put("a", "new"), Op::Put("b", "new", id)}),
+              absl::StatusCode::kFailedPrecondition);
+  }
+  EXPECT_EQ(Get("a")->value, "old");
+  EXPECT_FALSE(Get("b").has_value());
+}
+
+TEST_P(StoreConformance, ALeasesTimeHasBounds) {
+  for (const int seconds : {-1, 0, 100'000}) {
+    EXPECT_EQ(
+        store_->Grant(std::chrono::seconds(seconds), nullptr).status().code(),
+        absl::StatusCode::kInvalidArgument);
+  }
+}
+
+// --- backends
 
 const Backend kBackends[] = {
     {"Memory",
