@@ -1,5 +1,7 @@
 #include "tests/histories/store_model.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 
 namespace ithaca::histories {
@@ -8,61 +10,45 @@ namespace {
 using store::KeyValue;
 using store::Op;
 
-bool Same(const KeyValue& a, const KeyValue& b) {
-  return a.key == b.key && a.value == b.value &&
-         a.create_revision == b.create_revision &&
-         a.mod_revision == b.mod_revision;
-}
-
-bool Same(const std::optional<KeyValue>& a, const std::optional<KeyValue>& b) {
-  if (a.has_value() != b.has_value()) return false;
-  return !a.has_value() || Same(*a, *b);
-}
-
-bool Same(const store::ListResult& a, const store::ListResult& b) {
-  if (a.entries.size() != b.entries.size() || a.more != b.more ||
-      a.revision != b.revision)
-    return false;
-  for (size_t i = 0; i < a.entries.size(); ++i) {
-    if (!Same(a.entries[i], b.entries[i])) return false;
-  }
+bool LearnRevision(int64_t seen, int64_t* revision) {
+  if (*revision >= 0) return *revision == seen;
+  if (seen < -*revision) return false;
+  *revision = seen;
   return true;
 }
 
-bool SameAnswer(const StoreCall& a, const StoreCall& b) {
-  switch (a.kind) {
-    case StoreCall::Kind::kGet:
-      return Same(a.entry, b.entry);
-    case StoreCall::Kind::kList:
-      return Same(a.list, b.list);
-    case StoreCall::Kind::kTxn:
-      return a.txn.committed == b.txn.committed &&
-             a.txn.revision == b.txn.revision;
-    case StoreCall::Kind::kRevision:
-      return a.revision == b.revision;
-  }
-  return false;
+bool Learn(const KeyValue& seen, KeyValue* entry) {
+  return seen.key == entry->key && seen.value == entry->value &&
+         LearnRevision(seen.create_revision, &entry->create_revision) &&
+         LearnRevision(seen.mod_revision, &entry->mod_revision);
 }
 
-bool Holds(const StoreModel::State& state, const store::Compare& compare) {
+bool LearnHolds(const store::Compare& compare, StoreModel::State* state) {
+  const auto found = state->entries.find(compare.key);
+  if (found == state->entries.end()) return compare.mod_revision == 0;
+  return LearnRevision(compare.mod_revision, &found->second.mod_revision);
+}
+
+bool MayFail(const store::Compare& compare, const StoreModel::State& state) {
   const auto found = state.entries.find(compare.key);
-  return compare.mod_revision ==
-         (found == state.entries.end() ? 0 : found->second.mod_revision);
+  if (found == state.entries.end()) return compare.mod_revision != 0;
+  return found->second.mod_revision != compare.mod_revision;
 }
 
 bool HasPrefix(const std::string& key, const std::string& prefix) {
   return key.compare(0, prefix.size(), prefix) == 0;
 }
 
-void Apply(StoreModel::State* state, const Op& op) {
+// Under this revision; negative: see State.
+void Apply(const Op& op, int64_t revision, StoreModel::State* state) {
   auto& entries = state->entries;
   switch (op.kind) {
     case Op::Kind::kPut: {
       KeyValue& entry = entries[op.key];
-      if (entry.create_revision == 0) entry.create_revision = state->revision;
+      if (entry.create_revision == 0) entry.create_revision = revision;
       entry.key = op.key;
       entry.value = op.value;
-      entry.mod_revision = state->revision;
+      entry.mod_revision = revision;
       break;
     }
     case Op::Kind::kDelete:
@@ -79,10 +65,10 @@ void Apply(StoreModel::State* state, const Op& op) {
 void ExecuteTxn(StoreModel::State* state, StoreCall* call) {
   call->txn.committed = true;
   for (const store::Compare& compare : call->compares)
-    call->txn.committed = call->txn.committed && Holds(*state, compare);
+    call->txn.committed = call->txn.committed && !MayFail(compare, *state);
   if (call->txn.committed && !call->ops.empty()) {
     ++state->revision;
-    for (const Op& op : call->ops) Apply(state, op);
+    for (const Op& op : call->ops) Apply(op, state->revision, state);
   }
   call->txn.revision = state->revision;
 }
@@ -145,17 +131,68 @@ void StoreModel::Execute(State* state, Call* call) {
   }
 }
 
+// An answer shows the store at this revision.
+bool StoreModel::Read(int64_t revision, State* state) const {
+  if (revision < state->revision) return false;
+  if (dense_ && revision != state->revision) return false;
+  state->revision = revision;
+  return true;
+}
+
+bool StoreModel::StepTxn(const Call& call, State* state) const {
+  if (call.answered && !call.txn.committed) {
+    const bool may_fail = std::any_of(
+        call.compares.begin(), call.compares.end(),
+        [state](const auto& compare) { return MayFail(compare, *state); });
+    return may_fail && Read(call.txn.revision, state);
+  }
+  for (const store::Compare& compare : call.compares) {
+    if (!LearnHolds(compare, state)) return false;
+  }
+  if (call.ops.empty()) return !call.answered || Read(call.txn.revision, state);
+  ++state->revision;
+  if (call.answered && !Read(call.txn.revision, state)) return false;
+  const bool known = call.answered || dense_;
+  for (const Op& op : call.ops)
+    Apply(op, known ? state->revision : -state->revision, state);
+  return true;
+}
+
 void StoreModel::Step(const State& state, const Call& call,
                       std::vector<State>* next) const {
   State after = state;
-  Call again = call;
-  Execute(&after, &again);
-  if (!call.answered) {
-    // One that changes nothing here is as good as one that never happens.
-    if (after.revision != state.revision) next->push_back(std::move(after));
-    return;
+  bool possible = false;
+  switch (call.kind) {
+    case Call::Kind::kGet: {
+      const auto found = after.entries.find(call.key);
+      const bool there = found != after.entries.end();
+      possible = there == call.entry.has_value() &&
+                 (!there || Learn(*call.entry, &found->second));
+      break;
+    }
+    case Call::Kind::kList: {
+      Call again = call;
+      ExecuteList(after, &again);
+      const auto& seen = call.list.entries;
+      possible = Read(call.list.revision, &after) &&
+                 again.list.more == call.list.more &&
+                 again.list.entries.size() == seen.size();
+      for (size_t i = 0; possible && i < seen.size(); ++i) {
+        const auto found = after.entries.find(seen[i].key);
+        possible = found != after.entries.end() &&
+                   again.list.entries[i].key == seen[i].key &&
+                   Learn(seen[i], &found->second);
+      }
+      break;
+    }
+    case Call::Kind::kTxn:
+      possible = StepTxn(call, &after);
+      break;
+    case Call::Kind::kRevision:
+      possible = Read(call.revision, &after);
+      break;
   }
-  if (SameAnswer(call, again)) next->push_back(std::move(after));
+  if (possible) next->push_back(std::move(after));
 }
 
 bool StoreModel::TooLate(const State& state, const Call& call) const {

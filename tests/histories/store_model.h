@@ -1,9 +1,9 @@
 // The store as a sequential machine: what Get, List, Txn and Revision of
 // daemon/store must answer when they are done one after another.
 //
-// Used with Linearizer. Threads: values and pure functions. The revision is one
-// more after each transaction that wrote, so a history pins down nearly every
-// order, and whole histories are checked without being split by key.
+// Used with Linearizer. Threads: values and pure functions. Revisions pin down
+// nearly every order, so whole histories are checked without being split by
+// key.
 #ifndef ITHACA_TESTS_HISTORIES_STORE_MODEL_H_
 #define ITHACA_TESTS_HISTORIES_STORE_MODEL_H_
 
@@ -37,10 +37,15 @@ struct StoreCall {
 class StoreModel {
  public:
   struct State {
+    // A negative revision -n is one that nobody was told: some n or greater.
     std::map<std::string, store::KeyValue> entries;
+    // At least.
     int64_t revision = 0;
   };
   using Call = StoreCall;
+
+  // `dense`: revisions are 1, 2, ...; else others may take some in between.
+  explicit StoreModel(bool dense) : dense_(dense) {}
 
   void Step(const State& state, const Call& call,
             std::vector<State>* next) const;
@@ -52,6 +57,12 @@ class StoreModel {
   // What the call answers in this state, and the state afterwards: an
   // implementation without concurrency, to make valid histories from.
   static void Execute(State* state, Call* call);
+
+ private:
+  bool Read(int64_t revision, State* state) const;
+  bool StepTxn(const Call& call, State* state) const;
+
+  const bool dense_;
 };
 
 }  // namespace ithaca::histories
