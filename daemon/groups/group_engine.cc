@@ -128,6 +128,8 @@ void GroupEngine::RunAll(std::deque<Command> commands) {
 }
 
 void GroupEngine::Commit(Batch* batch) {
+  // Then nothing was done either.
+  if (machine_ == nullptr) return;
   Batch done = std::exchange(*batch, Batch{});
   std::optional<Refusal> failure;
   if (!done.effects.dirty.empty()) failure = Write(done);
@@ -136,7 +138,7 @@ void GroupEngine::Commit(Batch* batch) {
     return;
   }
   for (const Answer& answer : done.answers) answer(std::nullopt);
-  options_.listener->Deliver(done.effects);
+  options_.listener->Deliver(done.effects, *machine_);
 }
 
 std::optional<Refusal> GroupEngine::Write(const Batch& batch) {

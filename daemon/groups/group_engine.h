@@ -39,8 +39,8 @@ class EngineListener {
  public:
   virtual ~EngineListener() = default;
   // What is durable now and must be told, in this order: notices, ended,
-  // answers.
-  virtual void Deliver(const Effects& effects) = 0;
+  // answers. `machine` is as it is after them.
+  virtual void Deliver(const Effects& effects, const GroupMachine& machine) = 0;
   // The write of these effects failed: nothing of it happened. Members in
   // `lost` are gone nevertheless.
   virtual void WriteFailed(const Effects& effects, const Refusal& why) = 0;
@@ -82,6 +82,10 @@ class GroupEngine {
 
   void Post(Work work, Answer answer);
   void Stop();
+
+  // As it is on the disk. REQUIRES: called from an answer that is told of no
+  // failure.
+  const GroupMachine& machine() const { return *machine_; }
 
  private:
   struct Command {

@@ -23,7 +23,7 @@ constexpr Caller kOwner{1000, 1000, 77, false};
 // engine is quiet.
 class Recorder : public EngineListener {
  public:
-  void Deliver(const Effects& effects) override {
+  void Deliver(const Effects& effects, const GroupMachine&) override {
     std::lock_guard<std::mutex> lock(mutex);
     for (const auto& notice : effects.notices) events.push_back(notice.event);
     told.notify_all();

@@ -82,8 +82,9 @@ Result<Caller> GroupsService::Admit(const grpc::ServerContextBase& context,
 
 // ---- engine's listener
 
-void GroupsService::Deliver(const Effects& effects) {
-  hub_.Deliver(effects.notices);
+void GroupsService::Deliver(const Effects& effects,
+                            const GroupMachine& machine) {
+  hub_.Deliver(effects.notices, &machine);
   for (const Effects::StreamEnd& end : effects.ended) hub_.End(end);
   for (const Effects::BlobAnswer& answer : effects.answers) {
     const auto found = waits_.find(answer.waiter);
@@ -107,7 +108,7 @@ void GroupsService::WriteFailed(const Effects& effects, const Refusal& why) {
         absl::StrCat(notice.event->reason, ", and ", why.sentence);
     suspects.push_back({notice.group_id, std::move(suspect)});
   }
-  hub_.Deliver(suspects);
+  hub_.Deliver(suspects, nullptr);
   // The machine that knew these is gone.
   for (auto& [id, wait] : std::exchange(waits_, {})) wait->Complete(why);
 }

@@ -15,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "daemon/groups/blob_wait.h"
@@ -26,8 +27,12 @@
 
 namespace ithaca::groups {
 
-class GroupsService final : public v1::GroupsService::CallbackService,
-                            private EngineListener {
+// The two streams are answered with bytes that were encoded once for many.
+using RawStreamsService = v1::GroupsService::WithRawCallbackMethod_JoinGroup<
+    v1::GroupsService::WithRawCallbackMethod_WatchGroup<
+        v1::GroupsService::CallbackService>>;
+
+class GroupsService final : public RawStreamsService, private EngineListener {
  public:
   struct Options {
     Limits limits;
@@ -54,9 +59,9 @@ class GroupsService final : public v1::GroupsService::CallbackService,
       grpc::CallbackServerContext* context,
       const v1::CreateGroupRequest* request,
       v1::CreateGroupResponse* response) override;
-  grpc::ServerWriteReactor<v1::JoinGroupResponse>* JoinGroup(
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* JoinGroup(
       grpc::CallbackServerContext* context,
-      const v1::JoinGroupRequest* request) override;
+      const grpc::ByteBuffer* request) override;
   grpc::ServerUnaryReactor* LeaveGroup(
       grpc::CallbackServerContext* context,
       const v1::LeaveGroupRequest* request,
@@ -89,9 +94,9 @@ class GroupsService final : public v1::GroupsService::CallbackService,
       grpc::CallbackServerContext* context,
       const v1::ListGroupsRequest* request,
       v1::ListGroupsResponse* response) override;
-  grpc::ServerWriteReactor<v1::WatchGroupResponse>* WatchGroup(
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchGroup(
       grpc::CallbackServerContext* context,
-      const v1::WatchGroupRequest* request) override;
+      const grpc::ByteBuffer* request) override;
   grpc::ServerUnaryReactor* DeleteGroup(
       grpc::CallbackServerContext* context,
       const v1::DeleteGroupRequest* request,
@@ -110,9 +115,11 @@ class GroupsService final : public v1::GroupsService::CallbackService,
   // Adds the plan that message->plan_hash() names.
   std::optional<Refusal> AddPlan(GroupEngine::Turn& turn, v1::Group* message);
 
-  explicit GroupsService(Options options) : options_(std::move(options)) {}
+  explicit GroupsService(Options options)
+      : options_(std::move(options)), hub_(FanoutOptions()) {}
 
-  void Deliver(const Effects& effects) override;
+  Fanout::Options FanoutOptions();
+  void Deliver(const Effects& effects, const GroupMachine& machine) override;
   void WriteFailed(const Effects& effects, const Refusal& why) override;
   void Reattach(GroupMachine* machine) override { hub_.Reattach(machine); }
 
@@ -126,10 +133,12 @@ class GroupsService final : public v1::GroupsService::CallbackService,
                                 const planner::v1::Plan& plan,
                                 GroupEngine::Turn& turn,
                                 v1::CreateGroupResponse* response);
-  template <typename Response>
-  EventStreamReactor<Response>* NewStream(StreamId id,
-                                          const std::string& group_id);
-  void StreamBehind(const std::string& group_id, StreamId id);
+  EventStream* NewStream(StreamId id, const std::string& group_id);
+  // The plan that the group runs, encoded; empty when it is not wanted.
+  Result<grpc::Slice> PlanBytes(const Caller& caller,
+                                const std::string& group_id,
+                                GroupEngine::Turn& turn);
+  void StreamsBehind(const std::string& group_id);
   void StreamBroken(const std::string& group_id, StreamId id);
   void DropWait(const std::string& group_id, WaiterId id);
 
@@ -140,6 +149,8 @@ class GroupsService final : public v1::GroupsService::CallbackService,
 
   // Below: the engine's thread only.
   StreamHub hub_;
+  // The plan that was encoded last: all members of a group want the same.
+  std::pair<std::string, grpc::Slice> last_plan_;
   std::map<WaiterId, BlobWait*> waits_;
 };
 

@@ -2,22 +2,60 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "daemon/groups/convert.h"
+#include "daemon/groups/encode.h"
 #include "daemon/groups/groups_service.h"
+#include "daemon/groups/plan_source.h"
 #include "daemon/groups/rpc_status.h"
 
 namespace ithaca::groups {
 namespace {
 
+// Missed events beyond this are replaced by the whole group.
+constexpr size_t kMaxMissedBytes = size_t{1} << 20;
+
 // A stream that is refused before anything knows of it. Deletes itself.
-template <typename Response>
-class RefusedStream : public grpc::ServerWriteReactor<Response> {
+class RefusedStream : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
  public:
   explicit RefusedStream(const Refusal& refusal) {
-    this->Finish(ToRpcStatus(refusal));
+    Finish(ToRpcStatus(refusal));
   }
   void OnDone() override { delete this; }
 };
+
+template <typename Request>
+bool Parse(const grpc::ByteBuffer& bytes, Request* request) {
+  // Reading uses up the handle, not the bytes.
+  grpc::ByteBuffer handle = bytes;
+  return grpc::SerializationTraits<Request>::Deserialize(&handle, request).ok();
+}
+
+Refusal NotARequest() {
+  return InvalidRequest("request: is not a message of this method",
+                        "use a client of ithaca.groups.v1");
+}
+
+Refusal DeletedMeanwhile(const std::string& group_id) {
+  return Refusal{absl::StatusCode::kNotFound,
+                 "GROUP_DELETED",
+                 absl::StrCat("group ", group_id, " was just deleted"),
+                 "create it again, or use another",
+                 {}};
+}
+
+Fanout::Start StartOfWatch(const Group& group, uint64_t after, StreamHub* hub) {
+  Fanout::Start start;
+  start.sequence = group.record().sequence;
+  const auto missed = after != 0 ? group.EventsAfter(after) : std::nullopt;
+  if (missed.has_value()) start.first.push_back(EncodeEvents(*missed));
+  if (!missed.has_value() || start.first[0].size() > kMaxMissedBytes) {
+    start.first = {hub->SnapshotOf(group)->bytes};
+  } else {
+    start.first.push_back(EncodeBookmark(start.sequence));
+  }
+  return start;
+}
 
 }  // namespace
 
@@ -75,18 +113,23 @@ void GroupsService::DropWait(const std::string& group_id, WaiterId id) {
 
 // ---- streams
 
-template <typename Response>
-EventStreamReactor<Response>* GroupsService::NewStream(
-    StreamId id, const std::string& group_id) {
-  EventStream::Hooks hooks;
-  hooks.on_broken = [this, id, group_id] { StreamBroken(group_id, id); };
-  hooks.on_behind = [this, id, group_id] { StreamBehind(group_id, id); };
-  hooks.on_done = [this, id] {
-    engine_->Post(
-        [](GroupEngine::Turn&) {},
-        [this, id](const std::optional<Refusal>&) { hub_.Remove(id); });
+Fanout::Options GroupsService::FanoutOptions() {
+  Fanout::Options options;
+  options.behind = [this](const std::string& group_id) {
+    StreamsBehind(group_id);
   };
-  return new EventStreamReactor<Response>(std::move(hooks));
+  return options;
+}
+
+EventStream* GroupsService::NewStream(StreamId id,
+                                      const std::string& group_id) {
+  return hub_.NewStream(
+      id, [this, id, group_id] { StreamBroken(group_id, id); },
+      [this, id] {
+        engine_->Post(
+            [](GroupEngine::Turn&) {},
+            [this, id](const std::optional<Refusal>&) { hub_.Remove(id); });
+      });
 }
 
 void GroupsService::StreamBroken(const std::string& group_id, StreamId id) {
@@ -99,49 +142,56 @@ void GroupsService::StreamBroken(const std::string& group_id, StreamId id) {
       [](const std::optional<Refusal>&) {});
 }
 
-void GroupsService::StreamBehind(const std::string& group_id, StreamId id) {
-  // Shared by the two halves of one command, which run one after the other.
-  auto message = std::make_shared<v1::Group>();
-  engine_->Post(
-      [=](GroupEngine::Turn& turn) {
-        const Group* group = turn.machine.Peek(group_id);
-        if (group != nullptr) *message = ToMessage(*group);
-      },
-      [=](const std::optional<Refusal>&) {
-        EventStream* stream = hub_.Find(id);
-        // Without the group the stream is about to end.
-        const bool found = !message->group_id().empty();
-        if (stream != nullptr && found) stream->Refill(*message);
-      });
+void GroupsService::StreamsBehind(const std::string& group_id) {
+  engine_->Post([](GroupEngine::Turn&) {},
+                [=](const std::optional<Refusal>& failure) {
+                  if (failure.has_value()) return;
+                  // Without the group the streams are about to end.
+                  const Group* group = engine_->machine().Peek(group_id);
+                  if (group != nullptr) hub_.Offer(*group);
+                });
 }
 
-grpc::ServerWriteReactor<v1::JoinGroupResponse>* GroupsService::JoinGroup(
-    grpc::CallbackServerContext* context, const v1::JoinGroupRequest* request) {
+Result<grpc::Slice> GroupsService::PlanBytes(const Caller& caller,
+                                             const std::string& group_id,
+                                             GroupEngine::Turn& turn) {
+  const auto group = turn.machine.Find(caller, group_id);
+  if (!group.ok()) return group.refusal();
+  const std::string& hash = group.value()->record().plan_hash;
+  if (last_plan_.first != hash) {
+    const Result<PlanPtr> plan = PlanOfHash(hash, options_.plans, &turn.store);
+    if (!plan.ok()) return plan.refusal();
+    last_plan_ = {hash, EncodePlan(*plan.value())};
+  }
+  return last_plan_.second;
+}
+
+grpc::ServerWriteReactor<grpc::ByteBuffer>* GroupsService::JoinGroup(
+    grpc::CallbackServerContext* context, const grpc::ByteBuffer* bytes) {
   const Result<Caller> caller = Admit(*context, Method("JoinGroup"));
-  if (!caller.ok())
-    return new RefusedStream<v1::JoinGroupResponse>(caller.refusal());
+  if (!caller.ok()) return new RefusedStream(caller.refusal());
+  v1::JoinGroupRequest request;
+  if (!Parse(*bytes, &request)) return new RefusedStream(NotARequest());
   const StreamId id = ++last_id_;
-  const JoinCommand command = FromMessage(*request);
-  auto* stream = NewStream<v1::JoinGroupResponse>(id, command.group_id);
+  const JoinCommand command = FromMessage(request);
+  EventStream* stream = NewStream(id, command.group_id);
   struct State {
     std::optional<Refusal> refusal;
-    v1::JoinGroupResponse first;
+    v1::Joined joined;
+    grpc::Slice plan;
   };
   // Shared by the two halves of one command, which run one after the other.
   auto state = std::make_shared<State>();
   engine_->Post(
       [=, caller = caller.value(),
-       include_plan = request->include_plan()](GroupEngine::Turn& turn) {
-        v1::Group plan_only;
+       include_plan = request.include_plan()](GroupEngine::Turn& turn) {
         if (include_plan) {
-          const auto group = turn.machine.Find(caller, command.group_id);
-          if (!group.ok()) {
-            state->refusal = group.refusal();
+          const auto plan = PlanBytes(caller, command.group_id, turn);
+          if (!plan.ok()) {
+            state->refusal = plan.refusal();
             return;
           }
-          plan_only.set_plan_hash(group.value()->record().plan_hash);
-          state->refusal = AddPlan(turn, &plan_only);
-          if (state->refusal.has_value()) return;
+          state->plan = plan.value();
         }
         const auto joined =
             turn.machine.Join(caller, command, id, turn.now, &turn.effects);
@@ -149,75 +199,67 @@ grpc::ServerWriteReactor<v1::JoinGroupResponse>* GroupsService::JoinGroup(
           state->refusal = joined.refusal();
           return;
         }
-        v1::Group* group = state->first.mutable_group();
-        *group = ToMessage(*turn.machine.Peek(command.group_id));
-        if (include_plan) group->mutable_plan()->Swap(plan_only.mutable_plan());
-        v1::Joined* message = state->first.mutable_joined();
-        message->set_slot(joined.value().slot);
-        message->set_incarnation(joined.value().incarnation);
-        message->set_resumed(joined.value().resumed);
+        state->joined.set_slot(joined.value().slot);
+        state->joined.set_incarnation(joined.value().incarnation);
+        state->joined.set_resumed(joined.value().resumed);
       },
-      [=](const std::optional<Refusal>& failure) {
-        const v1::Joined& joined = state->first.joined();
+      [=, quiet = request.quiet_formation()](
+          const std::optional<Refusal>& failure) {
         std::optional<Refusal> no =
             failure.has_value() ? failure : state->refusal;
         if (draining_) no = Draining();
-        std::optional<StreamHub::Life> life;
-        if (!no.has_value()) life = {command.member_id, joined.incarnation()};
-        hub_.Add(id, command.group_id, life,
-                 std::unique_ptr<EventStream>(stream));
-        if (no.has_value()) return stream->End(ToRpcStatus(*no));
-        const uint64_t sequence = state->first.group().sequence();
-        stream->Start(std::move(state->first), sequence);
+        if (no.has_value()) return hub_.Refuse(id, *no, stream);
+        Fanout::Start start;
+        start.member = true;
+        start.plan = state->plan;
+        start.first.push_back(EncodeJoined(state->joined));
+        // Gone if it was deleted together with this join: that is told next.
+        const Group* group = engine_->machine().Peek(command.group_id);
+        if (group != nullptr) {
+          start.sequence = group->record().sequence;
+          start.quiet = quiet && !group->complete();
+          start.first.push_back(start.quiet ? EncodeSummary(*group)
+                                            : hub_.SnapshotOf(*group)->bytes);
+        }
+        hub_.Add(
+            id, command.group_id,
+            StreamHub::Life{command.member_id, state->joined.incarnation()},
+            std::move(start), stream);
       });
   return stream;
 }
 
-grpc::ServerWriteReactor<v1::WatchGroupResponse>* GroupsService::WatchGroup(
-    grpc::CallbackServerContext* context,
-    const v1::WatchGroupRequest* request) {
+grpc::ServerWriteReactor<grpc::ByteBuffer>* GroupsService::WatchGroup(
+    grpc::CallbackServerContext* context, const grpc::ByteBuffer* bytes) {
   const Result<Caller> caller = Admit(*context, Method("WatchGroup"));
-  if (!caller.ok())
-    return new RefusedStream<v1::WatchGroupResponse>(caller.refusal());
+  if (!caller.ok()) return new RefusedStream(caller.refusal());
+  v1::WatchGroupRequest request;
+  if (!Parse(*bytes, &request)) return new RefusedStream(NotARequest());
   const StreamId id = ++last_id_;
-  auto* stream = NewStream<v1::WatchGroupResponse>(id, request->group_id());
-  struct State {
-    std::optional<Refusal> refusal;
-    std::optional<v1::WatchGroupResponse> first;
-    uint64_t sequence = 0;
-    std::vector<EventPtr> missed;
-  };
+  const std::string group_id = request.group_id();
+  EventStream* stream = NewStream(id, group_id);
   // Shared by the two halves of one command, which run one after the other.
-  auto state = std::make_shared<State>();
+  auto refusal = std::make_shared<std::optional<Refusal>>();
   engine_->Post(
-      [=, caller = caller.value(), group_id = request->group_id(),
-       after = request->after_sequence()](GroupEngine::Turn& turn) {
+      [=, caller = caller.value()](GroupEngine::Turn& turn) {
         const auto group = turn.machine.Find(caller, group_id);
-        if (!group.ok()) {
-          state->refusal = group.refusal();
-          return;
-        }
-        auto missed =
-            after != 0 ? group.value()->EventsAfter(after) : std::nullopt;
-        state->sequence =
-            missed.has_value() ? after : group.value()->record().sequence;
-        if (missed.has_value()) {
-          state->missed = *std::move(missed);
-        } else {
-          state->first.emplace();
-          *state->first->mutable_group() = ToMessage(*group.value());
-        }
+        if (!group.ok()) *refusal = group.refusal();
       },
-      [=,
-       group_id = request->group_id()](const std::optional<Refusal>& failure) {
-        std::optional<Refusal> no =
-            failure.has_value() ? failure : state->refusal;
+      [=, after =
+              request.after_sequence()](const std::optional<Refusal>& failure) {
+        std::optional<Refusal> no = failure.has_value() ? failure : *refusal;
         if (draining_) no = Draining();
-        hub_.Add(id, group_id, std::nullopt,
-                 std::unique_ptr<EventStream>(stream));
-        if (no.has_value()) return stream->End(ToRpcStatus(*no));
-        stream->Start(std::move(state->first), state->sequence);
-        stream->Push(state->missed);
+        Fanout::Start start;
+        if (!no.has_value()) {
+          const Group* group = engine_->machine().Peek(group_id);
+          if (group == nullptr) {
+            no = DeletedMeanwhile(group_id);
+          } else {
+            start = StartOfWatch(*group, after, &hub_);
+          }
+        }
+        if (no.has_value()) return hub_.Refuse(id, *no, stream);
+        hub_.Add(id, group_id, std::nullopt, std::move(start), stream);
       });
   return stream;
 }

@@ -1,32 +1,43 @@
 #include "daemon/groups/stream_hub.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "daemon/groups/rpc_status.h"
 
 namespace ithaca::groups {
 
+EventStream* StreamHub::NewStream(StreamId id, std::function<void()> on_broken,
+                                  std::function<void()> on_done) {
+  EventStream::Hooks hooks;
+  hooks.on_ready = [this, id] { fanout_.Ready(id); };
+  hooks.on_broken = std::move(on_broken);
+  hooks.on_done = std::move(on_done);
+  return new EventStream(std::move(hooks));
+}
+
 void StreamHub::Add(StreamId id, const std::string& group_id,
-                    std::optional<Life> life,
-                    std::unique_ptr<EventStream> stream) {
-  streams_[id] = Entry{group_id, std::move(life), std::move(stream)};
-  by_group_[group_id].push_back(id);
+                    std::optional<Life> life, Fanout::Start start,
+                    EventStream* stream) {
+  Listeners& listeners = by_group_[group_id];
+  ++listeners.streams;
+  listeners.quiet = listeners.quiet || start.quiet;
+  streams_[id] = Entry{group_id, std::move(life)};
+  fanout_.Add(id, group_id, std::move(start),
+              std::unique_ptr<EventStream>(stream));
+}
+
+void StreamHub::Refuse(StreamId id, const Refusal& why, EventStream* stream) {
+  Add(id, "", std::nullopt, {}, stream);
+  fanout_.End(id, ToRpcStatus(why));
 }
 
 void StreamHub::Remove(StreamId id) {
   const auto found = streams_.find(id);
   if (found == streams_.end()) return;
   const auto group = by_group_.find(found->second.group_id);
-  std::vector<StreamId>& ids = group->second;
-  ids.erase(std::find(ids.begin(), ids.end(), id));
-  if (ids.empty()) by_group_.erase(group);
+  if (--group->second.streams == 0) by_group_.erase(group);
   streams_.erase(found);
-}
-
-EventStream* StreamHub::Find(StreamId id) {
-  const auto found = streams_.find(id);
-  return found == streams_.end() ? nullptr : found->second.stream.get();
+  fanout_.Remove(id);
 }
 
 std::string StreamHub::GroupOf(StreamId id) const {
@@ -34,20 +45,44 @@ std::string StreamHub::GroupOf(StreamId id) const {
   return found == streams_.end() ? "" : found->second.group_id;
 }
 
-void StreamHub::Deliver(const std::vector<Effects::Notice>& notices) {
-  std::map<std::string, std::vector<EventPtr>> by_group;
-  for (const Effects::Notice& notice : notices) {
-    by_group[notice.group_id].push_back(notice.event);
+SnapshotPtr StreamHub::SnapshotOf(const Group& group) {
+  const Group::Record& record = group.record();
+  const auto found = by_group_.find(record.id);
+  if (found == by_group_.end()) return EncodeSnapshot(group);
+  Listeners& kept = found->second;
+  // Blobs come without an event, and go with their epoch.
+  const bool same =
+      kept.snapshot != nullptr && kept.snapshot->sequence == record.sequence &&
+      kept.epoch == record.epoch && kept.blobs == group.blobs().size();
+  if (!same) {
+    kept.snapshot = EncodeSnapshot(group);
+    kept.epoch = record.epoch;
+    kept.blobs = group.blobs().size();
   }
-  for (const auto& [group_id, events] : by_group) {
-    const auto group = by_group_.find(group_id);
-    if (group == by_group_.end()) continue;
-    const bool over = events.back()->type == EventType::kDeleted;
-    for (StreamId id : group->second) {
-      Entry& entry = streams_.at(id);
-      entry.stream->Push(events);
-      if (over && !entry.life.has_value()) entry.stream->End(grpc::Status::OK);
+  return kept.snapshot;
+}
+
+void StreamHub::Offer(const Group& group) {
+  fanout_.Offer(group.record().id, SnapshotOf(group));
+}
+
+void StreamHub::Deliver(const std::vector<Effects::Notice>& notices,
+                        const GroupMachine* machine) {
+  std::map<std::string, News> by_group;
+  for (const Effects::Notice& notice : notices) {
+    if (by_group_.count(notice.group_id) != 0)
+      by_group[notice.group_id].events.push_back(notice.event);
+  }
+  for (auto& [group_id, news] : by_group) {
+    Listeners& listeners = by_group_.at(group_id);
+    const Group* group = machine != nullptr ? machine->Peek(group_id) : nullptr;
+    if (listeners.quiet && group != nullptr && group->complete()) {
+      news.group = SnapshotOf(*group);
+      listeners.quiet = false;
     }
+    const bool over = news.events.back()->type == EventType::kDeleted;
+    fanout_.Append(group_id, std::move(news));
+    if (over) fanout_.EndGroup(group_id, grpc::Status::OK);
   }
 }
 
@@ -55,13 +90,11 @@ void StreamHub::End(const Effects::StreamEnd& end) {
   const auto found = streams_.find(end.stream);
   if (found == streams_.end()) return;
   found->second.life.reset();
-  found->second.stream->End(end.why.has_value() ? ToRpcStatus(*end.why)
-                                                : grpc::Status::OK);
+  fanout_.End(end.stream,
+              end.why.has_value() ? ToRpcStatus(*end.why) : grpc::Status::OK);
 }
 
-void StreamHub::EndAll(const grpc::Status& status) {
-  for (auto& [id, entry] : streams_) entry.stream->End(status);
-}
+void StreamHub::EndAll(const grpc::Status& status) { fanout_.EndAll(status); }
 
 void StreamHub::Reattach(GroupMachine* machine) {
   for (auto& [id, entry] : streams_) {
@@ -74,8 +107,7 @@ void StreamHub::Reattach(GroupMachine* machine) {
                        "the store does not know this life of the member",
                        "join again",
                        {}};
-    entry.stream->End(ToRpcStatus(gone));
-    entry.life.reset();
+    End({id, gone});
   }
 }
 

@@ -1,92 +1,54 @@
-// How long a group takes to form, and a loss to be seen by everybody.
+// How fast groups form, and what it costs to tell many.
 //
-//   groups_bench MEMBERS [CHANNELS]
+//   groups_bench [--members=100,1000,4000,10000] [--watchers=10000]
+//                [--groups=100] [--connections=32] > result.json
 //
-// Starts a daemon in this process, opens one stream per member over its socket
-// without a thread for each, and prints: from the first join to the moment at
-// which the last member knows that the group is complete; and from a member's
-// end to the moment at which the last of the others knows.
+// Starts a daemon in a process of its own, plays all members and watchers from
+// this one, and prints, as JSON on standard output and as lines on standard
+// error:
+//   form     one group of n, with all that members are told while it forms and
+//            with quiet_formation; in ms from the first JoinGroup to the last
+//            answer, from there to the moment at which all know that the group
+//            is complete, and from one member's end until all others know
+//   many     that many groups of 64, joined in turn
+//   fan_out  latency of single joins without and with watchers of the group,
+//            events that watchers get per second, daemon's memory per watcher
 
-#include <grpcpp/grpcpp.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <memory>
-#include <mutex>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "daemon/server/daemon.h"
-#include "ithaca/groups/v1/groups.grpc.pb.h"
+#include "daemon/server/group_load.h"
 
 namespace ithaca::server {
 namespace {
 
 namespace v1 = groups::v1;
 using Clock = std::chrono::steady_clock;
+using Json = nlohmann::ordered_json;
 
-// Counts what the members have seen.
-class Tally {
- public:
-  void Add(std::atomic<int>* count) {
-    std::lock_guard<std::mutex> lock(mutex_);
-    ++*count;
-    changed_.notify_one();
-  }
-  void WaitFor(const std::atomic<int>& count, int wanted) {
-    std::unique_lock<std::mutex> lock(mutex_);
-    changed_.wait(lock, [&] { return count >= wanted; });
-  }
-  std::atomic<int> complete{0};
-  std::atomic<int> lost{0};
-  std::atomic<int> done{0};
-  std::atomic<int> messages{0};
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-};
-
-class Member : public grpc::ClientReadReactor<v1::JoinGroupResponse> {
- public:
-  Member(v1::GroupsService::Stub* stub, const std::string& name, Tally* tally)
-      : tally_(tally) {
-    request_.set_group_id("bench");
-    request_.set_member_id(name);
-    stub->async()->JoinGroup(&context_, &request_, this);
-    StartRead(&message_);
-    StartCall();
-  }
-  void OnReadDone(bool ok) override {
-    if (!ok) return;
-    ++tally_->messages;
-    bool complete = message_.group().state() == v1::GROUP_STATE_COMPLETE;
-    for (const v1::GroupEvent& event : message_.events()) {
-      complete = complete || event.type() == v1::EVENT_TYPE_COMPLETE;
-      if (event.type() == v1::EVENT_TYPE_MEMBER_LOST)
-        tally_->Add(&tally_->lost);
-    }
-    if (complete) tally_->Add(&tally_->complete);
-    StartRead(&message_);
-  }
-  void OnDone(const grpc::Status& status) override {
-    const bool expected = status.error_code() == grpc::StatusCode::CANCELLED;
-    if (!expected)
-      std::fprintf(stderr, "stream: %s\n", status.error_message().c_str());
-    tally_->Add(&tally_->done);
-  }
-  void Cancel() { context_.TryCancel(); }
-
- private:
-  Tally* const tally_;
-  grpc::ClientContext context_;
-  v1::JoinGroupRequest request_;
-  v1::JoinGroupResponse message_;
+struct Flags {
+  std::vector<int> members{100, 1000, 4000, 10000};
+  int watchers = 10'000;
+  int groups = 100;
+  int connections = 32;
 };
 
 double MsSince(Clock::time_point start) {
@@ -94,89 +56,286 @@ double MsSince(Clock::time_point start) {
       .count();
 }
 
-std::vector<std::unique_ptr<v1::GroupsService::Stub>> OpenStubs(
-    const std::string& socket, int channels) {
-  std::vector<std::unique_ptr<v1::GroupsService::Stub>> stubs;
-  for (int i = 0; i < channels; ++i) {
-    grpc::ChannelArguments arguments;
-    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-    stubs.push_back(v1::GroupsService::NewStub(grpc::CreateCustomChannel(
-        "unix:" + socket, grpc::InsecureChannelCredentials(), arguments)));
-  }
-  return stubs;
+double Rounded(double value) {
+  return static_cast<double>(static_cast<int64_t>(value * 100)) / 100;
 }
 
-bool CreateGroup(v1::GroupsService::Stub* stub, int members) {
-  v1::CreateGroupRequest create;
-  create.set_group_id("bench");
-  auto* plan = create.mutable_plan_request();
-  plan->mutable_model()->set_hidden_size(8192);
-  plan->mutable_model()->set_query_heads(64);
-  plan->mutable_workload()->set_sequence_length(1 << 20);
-  plan->mutable_constraints()->set_ranks(static_cast<uint32_t>(members));
-  // Groups of 8 at most, so that every number of ranks has a plan.
-  const int degree = members % 8 == 0 ? 8 : 1;
-  plan->mutable_constraints()->set_ulysses_degree(
-      static_cast<uint32_t>(degree));
-  plan->mutable_constraints()->set_data_parallel_degree(
-      static_cast<uint32_t>(members / degree));
-  grpc::ClientContext context;
-  v1::CreateGroupResponse created;
-  const grpc::Status status = stub->CreateGroup(&context, create, &created);
-  if (!status.ok())
-    std::fprintf(stderr, "%s\n", status.error_message().c_str());
-  return status.ok();
+// The daemon, in a child process.
+class DaemonProcess {
+ public:
+  // Before anything of gRPC runs in this process.
+  DaemonProcess() {
+    std::string folder = "/tmp/ithaca.XXXXXX";
+    if (mkdtemp(folder.data()) == nullptr) std::exit(1);
+    folder_ = folder;
+    int ready[2];
+    if (pipe(ready) != 0) std::exit(1);
+    pid_ = fork();
+    if (pid_ == 0) Serve(ready[1]);
+    close(ready[1]);
+    char byte = 0;
+    if (read(ready[0], &byte, 1) != 1) std::exit(1);
+    close(ready[0]);
+  }
+  ~DaemonProcess() {
+    kill(pid_, SIGKILL);
+    waitpid(pid_, nullptr, 0);
+  }
+  std::string socket() const { return folder_ + "/ithacad.sock"; }
+  int64_t ResidentBytes() const {
+    std::ifstream file(absl::StrCat("/proc/", pid_, "/statm"));
+    int64_t total = 0, resident = 0;
+    file >> total >> resident;
+    return resident * sysconf(_SC_PAGESIZE);
+  }
+  double CpuMs() const {
+    clockid_t clock;
+    timespec time{};
+    if (clock_getcpuclockid(pid_, &clock) != 0) return 0;
+    clock_gettime(clock, &time);
+    return static_cast<double>(time.tv_sec) * 1e3 +
+           static_cast<double>(time.tv_nsec) / 1e6;
+  }
+
+ private:
+  [[noreturn]] void Serve(int ready) const {
+    Log log;
+    DaemonOptions options;
+    options.run_dir = folder_;
+    options.log = &log;
+    auto daemon = Daemon::Start(options);
+    if (!daemon.ok()) {
+      std::fprintf(stderr, "%s\n", daemon.status().ToString().c_str());
+      _exit(1);
+    }
+    if (write(ready, "r", 1) != 1) _exit(1);
+    for (;;) pause();
+  }
+
+  std::string folder_;
+  pid_t pid_ = -1;
+};
+
+// What the members of one group have seen.
+struct Seen {
+  Tally joined;
+  Tally complete;
+  Tally lost;
+  Tally messages;
+  Tally bytes;
+};
+
+LoadStream::OnMessage Note(Seen* seen) {
+  return [seen](const grpc::Slice& bytes) {
+    Glance glance;
+    if (!GlanceAt(bytes, &glance)) std::abort();
+    seen->messages.Add();
+    seen->bytes.Add(bytes.size());
+    bool complete = glance.group_state == v1::GROUP_STATE_COMPLETE;
+    for (const Glance::Event& event : glance.events) {
+      complete = complete || event.type == v1::EVENT_TYPE_COMPLETE;
+      if (event.type == v1::EVENT_TYPE_MEMBER_LOST) seen->lost.Add();
+    }
+    if (glance.joined) seen->joined.Add();
+    if (complete) seen->complete.Add();
+  };
 }
 
-int Run(int members, int channels) {
-  std::string folder = "/tmp/ithaca.XXXXXX";
-  if (mkdtemp(folder.data()) == nullptr) return 1;
-  Log log;
-  DaemonOptions options;
-  options.run_dir = folder;
-  options.log = &log;
-  auto daemon = Daemon::Start(options);
-  if (!daemon.ok()) {
-    std::fprintf(stderr, "%s\n", daemon.status().ToString().c_str());
-    return 1;
+v1::JoinGroupRequest JoinRequest(const std::string& group, int member,
+                                 bool quiet) {
+  v1::JoinGroupRequest request;
+  request.set_group_id(group);
+  request.set_member_id(absl::StrCat("m", member));
+  request.set_quiet_formation(quiet);
+  return request;
+}
+
+void Require(const grpc::Status& status) {
+  if (status.ok()) return;
+  std::fprintf(stderr, "%s\n", status.error_message().c_str());
+  std::exit(1);
+}
+
+class Bench {
+ public:
+  explicit Bench(const Flags& flags)
+      : flags_(flags), connections_(daemon_.socket(), flags.connections) {}
+
+  Json FormOne(int members, bool quiet) {
+    const std::string group = "form";
+    Require(CreateGroupOf(connections_.groups(), group, members));
+    Seen seen;
+    Streams streams;
+    const double cpu = daemon_.CpuMs();
+    const Clock::time_point start = Clock::now();
+    for (int i = 0; i < members; ++i) {
+      streams.Join(connections_.any(static_cast<size_t>(i)),
+                   JoinRequest(group, i, quiet), Note(&seen));
+    }
+    const double issued = MsSince(start);
+    seen.joined.WaitFor(static_cast<uint64_t>(members));
+    const double joined = MsSince(start);
+    seen.complete.WaitFor(static_cast<uint64_t>(members));
+    const double formed = MsSince(start);
+    const double formed_cpu = daemon_.CpuMs() - cpu;
+    const auto messages = seen.messages.value(), bytes = seen.bytes.value();
+    const Clock::time_point ended = Clock::now();
+    streams.at(0)->Cancel();
+    seen.lost.WaitFor(static_cast<uint64_t>(members) - 1);
+    const double lost = MsSince(ended);
+    Require(DeleteGroup(connections_.groups(), group));
+    streams.Finish();
+    return {{"members", members},
+            {"quiet_formation", quiet},
+            {"joins_per_s", Rounded(members / joined * 1e3)},
+            {"last_join_issued_ms", Rounded(issued)},
+            {"last_join_to_all_complete_ms",
+             Rounded(std::max(0.0, formed - issued))},
+            {"all_ms", Rounded(formed)},
+            {"daemon_cpu_ms", Rounded(formed_cpu)},
+            {"messages", messages},
+            {"bytes", bytes},
+            {"loss_seen_by_all_ms", Rounded(lost)}};
   }
-  const auto stubs = OpenStubs((*daemon)->socket_path(), channels);
-  if (!CreateGroup(stubs[0].get(), members)) return 1;
-  Tally tally;
-  std::vector<std::unique_ptr<Member>> all;
-  const Clock::time_point start = Clock::now();
-  for (int i = 0; i < members; ++i) {
-    all.push_back(
-        std::make_unique<Member>(stubs[static_cast<size_t>(i % channels)].get(),
-                                 "m" + std::to_string(i), &tally));
+
+  Json FormMany(int groups, int members) {
+    const auto name = [](int i) { return absl::StrCat("many", i); };
+    for (int i = 0; i < groups; ++i)
+      Require(CreateGroupOf(connections_.groups(), name(i), members));
+    Seen seen;
+    Streams streams;
+    const Clock::time_point start = Clock::now();
+    for (int i = 0; i < groups * members; ++i) {
+      streams.Join(connections_.any(static_cast<size_t>(i)),
+                   JoinRequest(name(i % groups), i / groups, false),
+                   Note(&seen));
+    }
+    const double issued = MsSince(start);
+    seen.complete.WaitFor(static_cast<uint64_t>(groups * members));
+    const double formed = MsSince(start);
+    for (int i = 0; i < groups; ++i)
+      Require(DeleteGroup(connections_.groups(), name(i)));
+    streams.Finish();
+    return {{"groups", groups},
+            {"members", members},
+            {"joins_per_s", Rounded(groups * members / formed * 1e3)},
+            {"last_join_to_all_complete_ms", Rounded(formed - issued)}};
   }
-  tally.WaitFor(tally.complete, members);
-  const double formed = MsSince(start);
-  const int messages = tally.messages;
-  const Clock::time_point ended = Clock::now();
-  all[0]->Cancel();
-  tally.WaitFor(tally.lost, members - 1);
-  std::printf(
-      "members %d channels %d: formed in %.1f ms (%d messages), loss seen by "
-      "all in "
-      "%.1f ms\n",
-      members, channels, formed, messages, MsSince(ended));
-  for (auto& member : all) member->Cancel();
-  tally.WaitFor(tally.done, members);
-  (*daemon)->Stop();
-  return 0;
+
+  // Single joins, one after another, each until its answer.
+  Json FanOut(int watchers, int joins) {
+    const std::string group = absl::StrCat("fan", watchers);
+    Require(CreateGroupOf(connections_.groups(), group, joins + 1));
+    const int64_t before = daemon_.ResidentBytes();
+    Tally ready, events;
+    Streams watching;
+    const Clock::time_point open = Clock::now();
+    for (int i = 0; i < watchers; ++i) {
+      watching.Watch(connections_.any(static_cast<size_t>(i)), group, 0,
+                     [&](const grpc::Slice& bytes) {
+                       Glance glance;
+                       if (!GlanceAt(bytes, &glance)) std::abort();
+                       if (glance.group_state != 0) ready.Add();
+                       events.Add(glance.events.size());
+                     });
+    }
+    ready.WaitFor(static_cast<uint64_t>(watchers));
+    const double opened = MsSince(open);
+    const int64_t per_watcher =
+        watchers == 0 ? 0 : (daemon_.ResidentBytes() - before) / watchers;
+
+    // On connections of their own, as other processes are.
+    Connections others(daemon_.socket(), 4);
+    Seen seen;
+    Streams joining;
+    std::vector<double> latency;
+    const double cpu = daemon_.CpuMs();
+    const Clock::time_point start = Clock::now();
+    for (int i = 0; i < joins; ++i) {
+      const Clock::time_point asked = Clock::now();
+      joining.Join(others.any(static_cast<size_t>(i)),
+                   JoinRequest(group, i, true), Note(&seen));
+      seen.joined.WaitFor(static_cast<uint64_t>(i) + 1);
+      latency.push_back(MsSince(asked));
+    }
+    events.WaitFor(static_cast<uint64_t>(watchers) *
+                   static_cast<uint64_t>(joins));
+    const double told = MsSince(start);
+    const double told_cpu = daemon_.CpuMs() - cpu;
+    Require(DeleteGroup(connections_.groups(), group));
+    watching.Finish();
+    joining.Finish();
+    std::sort(latency.begin(), latency.end());
+    return {{"watchers", watchers},
+            {"joins", joins},
+            {"watches_opened_per_s", Rounded(watchers / opened * 1e3)},
+            {"join_p50_ms", Rounded(latency[latency.size() / 2])},
+            {"join_p99_ms", Rounded(latency[latency.size() * 99 / 100])},
+            {"join_max_ms", Rounded(latency.back())},
+            {"events_per_s",
+             Rounded(static_cast<double>(watchers) * joins / told * 1e3)},
+            {"daemon_cpu_ms", Rounded(told_cpu)},
+            {"bytes_per_watcher", per_watcher}};
+  }
+
+  Json Run() {
+    Json result;
+    result["connections"] = flags_.connections;
+    const auto note = [&result](const char* kind, const Json& row) {
+      std::fprintf(stderr, "%-8s %s\n", kind, row.dump().c_str());
+      result[kind].push_back(row);
+    };
+    FormOne(64, false);
+    for (int members : flags_.members) {
+      for (bool quiet : {false, true}) note("form", FormOne(members, quiet));
+    }
+    note("many", FormMany(flags_.groups, 64));
+    for (int watchers : {0, flags_.watchers})
+      note("fan_out", FanOut(watchers, 500));
+    return result;
+  }
+
+ private:
+  const Flags flags_;
+  DaemonProcess daemon_;
+  Connections connections_;
+};
+
+bool Parse(int argc, char** argv, Flags* flags) {
+  for (int i = 1; i < argc; ++i) {
+    absl::string_view rest = argv[i];
+    if (absl::ConsumePrefix(&rest, "--members=")) {
+      flags->members.clear();
+      for (absl::string_view number : absl::StrSplit(rest, ',')) {
+        int members = 0;
+        if (!absl::SimpleAtoi(number, &members) || members < 2) return false;
+        flags->members.push_back(members);
+      }
+    } else if (absl::ConsumePrefix(&rest, "--watchers=")) {
+      if (!absl::SimpleAtoi(rest, &flags->watchers)) return false;
+    } else if (absl::ConsumePrefix(&rest, "--groups=")) {
+      if (!absl::SimpleAtoi(rest, &flags->groups)) return false;
+    } else if (absl::ConsumePrefix(&rest, "--connections=")) {
+      if (!absl::SimpleAtoi(rest, &flags->connections)) return false;
+    } else {
+      return false;
+    }
+  }
+  return flags->watchers >= 0 && flags->groups > 0 && flags->connections > 0;
 }
 
 }  // namespace
 }  // namespace ithaca::server
 
 int main(int argc, char** argv) {
-  const int members = argc > 1 ? std::atoi(argv[1]) : 1000;
-  const int channels = argc > 2 ? std::atoi(argv[2]) : 8;
-  if (members < 2 || channels < 1) {
+  ithaca::server::Flags flags;
+  if (!ithaca::server::Parse(argc, argv, &flags)) {
     std::fprintf(stderr,
-                 "usage: groups_bench MEMBERS [CHANNELS], at least 2 and 1\n");
+                 "usage: groups_bench [--members=N,...] [--watchers=N] "
+                 "[--groups=N] [--connections=N]\n");
     return 2;
   }
-  return ithaca::server::Run(members, channels);
+  ithaca::server::Bench bench(flags);
+  std::printf("%s\n", bench.Run().dump(2).c_str());
+  return 0;
 }
