@@ -156,7 +156,6 @@ void Streams::Finish() {
   begun_ += streams_.size();
   ended_.WaitFor(begun_);
   streams_.clear();
-  ended_ = {};
 }
 
 grpc::Status CreateGroupOf(v1::GroupsService::Stub* stub,
