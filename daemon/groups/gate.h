@@ -15,6 +15,17 @@
 
 namespace ithaca::groups {
 
+// Why a stream was cancelled.
+enum class StreamFate {
+  // By its client, or with the client's connection.
+  kBroken,
+  // The client's process ended.
+  kProcessExited,
+  // With the connection to the daemon that forwards it: nothing is known of the
+  // client.
+  kLinkBroke,
+};
+
 class Gate {
  public:
   virtual ~Gate() = default;
@@ -22,6 +33,10 @@ class Gate {
   // ("/package.Service/Method"); else NOT_ALLOWED.
   virtual Result<Caller> Admit(const grpc::ServerContextBase& context,
                                const std::string& method) = 0;
+  // Of a call that gRPC says is cancelled. Once per call.
+  virtual StreamFate WhyEnded(const grpc::ServerContextBase&) {
+    return StreamFate::kBroken;
+  }
 };
 
 }  // namespace ithaca::groups

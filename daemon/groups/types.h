@@ -31,6 +31,8 @@ struct Caller {
   uint32_t pid = 0;
   // May use every group: root, and the user that the daemon runs as.
   bool admin = false;
+  // Node whose daemon took the call. Empty: this one.
+  std::string node = {};
 };
 
 struct Limits {
