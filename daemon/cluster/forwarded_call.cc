@@ -5,6 +5,7 @@
 
 #include "daemon/cluster/caller_header.h"
 #include "daemon/cluster/forward_wire.h"
+#include "daemon/cluster/handover.h"
 
 namespace ithaca::cluster {
 
@@ -13,31 +14,47 @@ using groups::StreamFate;
 class ForwardedCall::DownReactor : public grpc::ServerGenericBidiReactor {
  public:
   explicit DownReactor(std::shared_ptr<ForwardedCall> call)
-      : call_(std::move(call)) {}
-  void OnReadDone(bool ok) override { call_->OnDownRead(ok); }
-  void OnWriteDone(bool ok) override { call_->OnDownWritten(ok); }
-  void OnCancel() override { call_->OnDownCancelled(); }
-  void OnDone() override { delete this; }
+      : call_(std::move(call)) {
+    HandOver(this);
+  }
+  void OnReadDone(bool ok) override { Call()->OnDownRead(ok); }
+  void OnWriteDone(bool ok) override { Call()->OnDownWritten(ok); }
+  void OnCancel() override { Call()->OnDownCancelled(); }
+  void OnDone() override {
+    TakeOver(this);
+    delete this;
+  }
 
  private:
-  std::shared_ptr<ForwardedCall> call_;
+  ForwardedCall* Call() {
+    TakeOver(this);
+    return call_.get();
+  }
+
+  const std::shared_ptr<ForwardedCall> call_;
 };
 
 class ForwardedCall::UpReactor
     : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
  public:
   explicit UpReactor(std::shared_ptr<ForwardedCall> call)
-      : call_(std::move(call)) {}
-  void OnReadDone(bool ok) override { call_->OnUpRead(ok); }
-  void OnWriteDone(bool ok) override { call_->OnUpWritten(ok); }
+      : call_(std::move(call)) {
+    HandOver(this);
+  }
+  void OnReadDone(bool ok) override { Call()->OnUpRead(ok); }
+  void OnWriteDone(bool ok) override { Call()->OnUpWritten(ok); }
   void OnDone(const grpc::Status& status) override {
-    const std::shared_ptr<ForwardedCall> call = std::move(call_);
+    Call()->OnUpDone(status);
     delete this;
-    call->OnUpDone(status);
   }
 
  private:
-  std::shared_ptr<ForwardedCall> call_;
+  ForwardedCall* Call() {
+    TakeOver(this);
+    return call_.get();
+  }
+
+  const std::shared_ptr<ForwardedCall> call_;
 };
 
 ForwardedCall::ForwardedCall(Options options) : options_(std::move(options)) {}

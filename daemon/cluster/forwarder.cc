@@ -132,6 +132,7 @@ grpc::ServerGenericBidiReactor* Forwarder::Forward(
     bool from_daemon) {
   std::shared_ptr<ForwardedCall> call;
   ForwardedCall::Target target;
+  grpc::ServerGenericBidiReactor* down = nullptr;
   std::string why;
   uint64_t id = 0;
   {
@@ -142,9 +143,10 @@ grpc::ServerGenericBidiReactor* Forwarder::Forward(
         OptionsFor(*context, caller, from_daemon, id));
     target = target_;
     why = place_.why;
+    // First, as SetPlace may end a call as soon as it is in the list.
+    down = call->Down();
     calls_[id] = {call, target.channel == nullptr};
   }
-  auto* down = call->Down();
   if (target.channel != nullptr) {
     call->Begin(std::move(target));
   } else {

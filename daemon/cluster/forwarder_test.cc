@@ -22,6 +22,7 @@
 
 #include "daemon/cluster/caller_header.h"
 #include "daemon/cluster/forward_wire.h"
+#include "daemon/cluster/handover.h"
 #include "daemon/cluster/inner_gate.h"
 #include "daemon/groups/rpc_status.h"
 
@@ -100,9 +101,11 @@ class Script : public grpc::ServerGenericBidiReactor {
     }
     who_ = EncodeCaller({caller.value().uid, caller.value().gid,
                          caller.value().pid, caller.value().node});
+    HandOver(this);
     StartRead(&request_);
   }
   void OnReadDone(bool ok) override {
+    TakeOver(this);
     if (!ok) return;
     const std::string text = ToText(request_);
     seen_->began.Put(true);
@@ -133,16 +136,19 @@ class Script : public grpc::ServerGenericBidiReactor {
     StartWrite(&response_);
   }
   void OnWriteDone(bool ok) override {
+    TakeOver(this);
     ++seen_->written;
     if (!ok || --left_ <= 0) return FinishOnce(grpc::Status::OK);
     Fill();
     StartWrite(&response_);
   }
   void OnCancel() override {
+    TakeOver(this);
     seen_->ended.Put(gate_->WhyEnded(*context_));
     FinishOnce(grpc::Status::CANCELLED);
   }
   void OnDone() override {
+    TakeOver(this);
     --seen_->open;
     delete this;
   }
@@ -219,6 +225,7 @@ class Client
       : stub_(channel), request_(ToBytes(request)) {
     context_.set_deadline(std::chrono::system_clock::now() +
                           std::chrono::milliseconds(deadline_ms));
+    HandOver(this);
     stub_.PrepareBidiStreamingCall(&context_, kService + method,
                                    grpc::StubOptions(), this);
     AddHold();
@@ -244,8 +251,14 @@ class Client
     return *status_;
   }
 
-  void OnReadDone(bool ok) override { read_.Put(ok); }
-  void OnDone(const grpc::Status& status) override { done_.Put(status); }
+  void OnReadDone(bool ok) override {
+    TakeOver(this);
+    read_.Put(ok);
+  }
+  void OnDone(const grpc::Status& status) override {
+    TakeOver(this);
+    done_.Put(status);
+  }
 
  private:
   grpc::GenericStub stub_;
