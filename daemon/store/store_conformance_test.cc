@@ -12,7 +12,9 @@
 #include <thread>
 #include <vector>
 
+#include "daemon/store/etcd/etcd_cluster_for_test.h"
 #include "daemon/store/memory_store.h"
+#include "daemon/store/open_store.h"
 #include "daemon/store/sqlite_store.h"
 #include "daemon/store/store.h"
 #include "daemon/store/watch_log_for_test.h"
@@ -33,7 +35,12 @@ std::string MakeFolder() {
 
 class StoreConformance : public testing::TestWithParam<Backend> {
  protected:
-  void SetUp() override { store_ = GetParam().open(MakeFolder()); }
+  void SetUp() override {
+    const std::string why = etcd::EtcdCluster::WhyNot();
+    if (GetParam().name == "Etcd" && !why.empty()) GTEST_SKIP() << why;
+    store_ = GetParam().open(MakeFolder());
+    ASSERT_NE(store_, nullptr);
+  }
 
   std::optional<KeyValue> Get(const std::string& key) {
     auto got = store_->Get(key);
@@ -472,14 +479,37 @@ TEST_P(StoreConformance, ALeasesTimeHasBounds) {
 
 // --- backends
 
+// One member for all tests; each has a prefix of its own.
+etcd::EtcdCluster* SharedEtcd() {
+  static const std::unique_ptr<etcd::EtcdCluster> cluster =
+      []() -> std::unique_ptr<etcd::EtcdCluster> {
+    etcd::EtcdCluster::Options options;
+    options.members.resize(1);
+    auto started = etcd::EtcdCluster::Start(options);
+    EXPECT_TRUE(started.ok()) << started.status();
+    return started.ok() ? std::move(*started) : nullptr;
+  }();
+  return cluster.get();
+}
+
+std::unique_ptr<Store> OpenEtcd(const std::string& folder) {
+  if (SharedEtcd() == nullptr) return nullptr;
+  auto store = OpenStore(
+      "etcd:" + SharedEtcd()->endpoints() + ",prefix=" + folder, nullptr);
+  EXPECT_TRUE(store.ok()) << store.status();
+  return store.ok() ? std::move(*store) : nullptr;
+}
+
 const Backend kBackends[] = {
     {"Memory",
      [](const std::string&) { return std::make_unique<MemoryStore>(); }},
-    {"Sqlite", [](const std::string& folder) {
+    {"Sqlite",
+     [](const std::string& folder) {
        auto store = OpenSqliteStore({folder + "/store.db", "", 0});
        EXPECT_TRUE(store.ok()) << store.status();
        return std::move(*store);
-     }}};
+     }},
+    {"Etcd", OpenEtcd}};
 
 INSTANTIATE_TEST_SUITE_P(Backends, StoreConformance,
                          testing::ValuesIn(kBackends),
