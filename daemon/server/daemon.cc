@@ -24,7 +24,7 @@
 #include "daemon/server/run_dir.h"
 #include "daemon/server/unserved_service.h"
 #include "daemon/server/version.h"
-#include "daemon/store/sqlite_store.h"
+#include "daemon/store/open_store.h"
 #include "daemon/topology/known_topology.h"
 
 namespace ithaca::server {
@@ -64,20 +64,10 @@ size_t RaiseOpenFiles() {
                                          : static_cast<size_t>(limit.rlim_cur);
 }
 
-absl::StatusOr<std::unique_ptr<store::Store>> OpenStore(
-    const DaemonOptions& options) {
-  std::string spec = options.store;
-  if (spec.empty())
-    spec = absl::StrCat("sqlite:", options.run_dir, "/store.db");
-  absl::string_view path = spec;
-  if (!absl::ConsumePrefix(&path, "sqlite:") || path.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "--store=", spec,
-        ": is not a store that this ithacad has; use sqlite:PATH"));
-  }
-  store::SqliteOptions sqlite;
-  sqlite.path = std::string(path);
-  return store::OpenSqliteStore(sqlite);
+std::string StoreName(const DaemonOptions& options) {
+  return options.store.empty()
+             ? absl::StrCat("sqlite:", options.run_dir, "/store.db")
+             : options.store;
 }
 
 class DaemonImpl : public Daemon {
@@ -138,7 +128,9 @@ absl::Status DaemonImpl::Open() {
 }
 
 absl::Status DaemonImpl::StartGroups() {
-  auto store = OpenStore(options_);
+  auto store = store::OpenStore(
+      StoreName(options_),
+      [log = options_.log](const std::string& text) { log->Warn(text); });
   if (!store.ok()) return store.status();
   store_ = std::move(*store);
   groups::GroupsService::Options groups;

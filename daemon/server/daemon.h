@@ -20,7 +20,7 @@ struct DaemonOptions {
   // Made if it is not there. Holds the socket, and the store unless `store` is
   // elsewhere.
   std::string run_dir;
-  // "sqlite:PATH"; empty: "sqlite:<run_dir>/store.db".
+  // As store::OpenStore takes it; empty: "sqlite:<run_dir>/store.db".
   std::string store;
   // Files that describe the cluster, in any format that daemon/topology reads,
   // the one that is believed most first; all win over what the machine says.

@@ -233,9 +233,11 @@ TEST(Daemon, ASecondOneIsRefused) {
 
 TEST(Daemon, BadOptionsAreClearErrors) {
   DaemonForTest daemon;
-  daemon.options.store = "etcd:somewhere:2379";
-  EXPECT_EQ(Daemon::Start(daemon.options).status().code(),
-            absl::StatusCode::kInvalidArgument);
+  for (const char* store : {"redis:here", "sqlite:", "etcd:no-port"}) {
+    daemon.options.store = store;
+    EXPECT_EQ(Daemon::Start(daemon.options).status().code(),
+              absl::StatusCode::kInvalidArgument);
+  }
   daemon.options.store.clear();
   daemon.options.run_dir = "/tmp/" + std::string(200, 'x');
   const absl::Status status = Daemon::Start(daemon.options).status();

@@ -25,7 +25,9 @@ ABSL_FLAG(std::string, run_dir, "",
           "$ITHACA_RUN_DIR; else /run/ithaca for root; else "
           "$XDG_RUNTIME_DIR/ithaca.");
 ABSL_FLAG(std::string, store, "",
-          "Where groups and epochs are kept: sqlite:PATH. Empty: "
+          "Where groups and epochs are kept: sqlite:PATH for one node, or "
+          "etcd:HOST:PORT,HOST:PORT,... for a cluster (then also prefix=NAME/, "
+          "ca=FILE, cert=FILE, key=FILE, separated by commas). Empty: "
           "sqlite:<run_dir>/store.db. "
           "A run directory below /run is emptied by a reboot; epochs must "
           "outlive one if "

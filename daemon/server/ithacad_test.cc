@@ -150,9 +150,9 @@ TEST_F(IthacadTest, ASecondOneSaysWhoIsThere) {
 TEST_F(IthacadTest, BadArgumentsAreRefused) {
   Process stray({"stray"}, log_);
   EXPECT_EQ(stray.Wait(), 2);
-  Process store({"--run_dir=" + run_dir_, "--store=etcd:x"}, log_);
+  Process store({"--run_dir=" + run_dir_, "--store=redis:x"}, log_);
   EXPECT_EQ(store.Wait(), 1);
-  EXPECT_NE(LogText().find("use sqlite:PATH"), std::string::npos) << LogText();
+  EXPECT_NE(LogText().find("write sqlite:PATH"), std::string::npos) << LogText();
 }
 
 // Killed at random moments while groups come, form and lose members: no epoch
