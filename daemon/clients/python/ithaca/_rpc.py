@@ -12,7 +12,6 @@ import time
 from typing import Any, Callable, Optional
 
 import grpc
-from google.protobuf.message import DecodeError
 
 from ithaca import _socket, errors
 from ithaca.groups.v1 import errors_pb2
@@ -159,7 +158,7 @@ def _error_info(raised: grpc.RpcError) -> Optional[errors_pb2.ErrorInfo]:
             if not rich.details or rich.details[0].type_url != _TYPE_URL:
                 return None
             info.ParseFromString(rich.details[0].value)
-        except DecodeError:
+        except Exception:  # protobuf in C raises DecodeError, that in Python other things too
             return None
         return info if info.reason and info.domain == _DOMAIN else None
     return None

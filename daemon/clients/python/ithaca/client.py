@@ -148,6 +148,7 @@ class Client:
     def join(self, group_id: str, member_id: str, *, slot: Optional[int] = None,
              may_park: bool = False, endpoint: bytes = b"", host: Optional[str] = None,
              formation_timeout: float = 600.0, include_plan: bool = True,
+             quiet_formation: bool = False,
              on_loss: Optional[LossCallback] = None) -> Member:
         """Takes a slot and holds it; returns as soon as it is given.
 
@@ -162,12 +163,14 @@ class Client:
           formation_timeout: seconds that the member waits for the group to be complete,
             from now and again after each loss; then the daemon ends the membership.
           include_plan: whether the member shall know the plan.
+          quiet_formation: for large groups: nothing is told of those who gather until all
+            are there, so ``wait_complete`` cannot name who is missing.
           on_loss: as ``Member.on_loss``, from the first moment.
         """
         self._rpc.check("client")
         request = pb.JoinGroupRequest(
             group_id=group_id, member_id=member_id, slot=slot, may_park=may_park,
-            endpoint=endpoint, include_plan=include_plan,
+            endpoint=endpoint, include_plan=include_plan, quiet_formation=quiet_formation,
             host=socket_module.gethostname()[:255] if host is None else host)
         request.formation_timeout.FromMilliseconds(int(formation_timeout * 1000))
         return Member(self._rpc, request, self._timeout, on_loss)

@@ -11,9 +11,9 @@ After a loss: destroy what was made under the old epoch by calling the same two 
     ithaca.torch.init_process_group(member, "nccl")
 
 Ranks are the group's slots, which are the ranks of its plan. No MASTER_ADDR, RANK or
-WORLD_SIZE is read. Seen to work with torch 1.13 and gloo. With NCCL a collective that
-hangs on a lost peer must be aborted first (TORCH_NCCL_ASYNC_ERROR_HANDLING, or
-``torch.distributed``'s abort); Member.on_loss tells when.
+WORLD_SIZE is read. Seen to work with torch 1.13 and gloo, whose collectives fail when a peer
+is gone. Never run with NCCL, whose collectives wait for ever: abort its communicators from
+``Member.on_loss`` before calling the two again.
 
 Threads: call from the thread that runs the job; every rank makes the same calls in the
 same order, as torch.distributed asks for.
