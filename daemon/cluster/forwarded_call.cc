@@ -17,20 +17,24 @@ class ForwardedCall::DownReactor : public grpc::ServerGenericBidiReactor {
       : call_(std::move(call)) {
     HandOver(this);
   }
-  void OnReadDone(bool ok) override { Call()->OnDownRead(ok); }
-  void OnWriteDone(bool ok) override { Call()->OnDownWritten(ok); }
-  void OnCancel() override { Call()->OnDownCancelled(); }
+  void OnReadDone(bool ok) override {
+    const Reaction reaction(this);
+    call_->OnDownRead(ok);
+  }
+  void OnWriteDone(bool ok) override {
+    const Reaction reaction(this);
+    call_->OnDownWritten(ok);
+  }
+  void OnCancel() override {
+    const Reaction reaction(this);
+    call_->OnDownCancelled();
+  }
   void OnDone() override {
-    TakeOver(this);
+    TakeBack(this);
     delete this;
   }
 
  private:
-  ForwardedCall* Call() {
-    TakeOver(this);
-    return call_.get();
-  }
-
   const std::shared_ptr<ForwardedCall> call_;
 };
 
@@ -41,19 +45,21 @@ class ForwardedCall::UpReactor
       : call_(std::move(call)) {
     HandOver(this);
   }
-  void OnReadDone(bool ok) override { Call()->OnUpRead(ok); }
-  void OnWriteDone(bool ok) override { Call()->OnUpWritten(ok); }
+  void OnReadDone(bool ok) override {
+    const Reaction reaction(this);
+    call_->OnUpRead(ok);
+  }
+  void OnWriteDone(bool ok) override {
+    const Reaction reaction(this);
+    call_->OnUpWritten(ok);
+  }
   void OnDone(const grpc::Status& status) override {
-    Call()->OnUpDone(status);
+    TakeBack(this);
+    call_->OnUpDone(status);
     delete this;
   }
 
  private:
-  ForwardedCall* Call() {
-    TakeOver(this);
-    return call_.get();
-  }
-
   const std::shared_ptr<ForwardedCall> call_;
 };
 

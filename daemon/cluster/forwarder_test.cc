@@ -105,7 +105,7 @@ class Script : public grpc::ServerGenericBidiReactor {
     StartRead(&request_);
   }
   void OnReadDone(bool ok) override {
-    TakeOver(this);
+    const Reaction reaction(this);
     if (!ok) return;
     const std::string text = ToText(request_);
     seen_->began.Put(true);
@@ -136,19 +136,19 @@ class Script : public grpc::ServerGenericBidiReactor {
     StartWrite(&response_);
   }
   void OnWriteDone(bool ok) override {
-    TakeOver(this);
+    const Reaction reaction(this);
     ++seen_->written;
     if (!ok || --left_ <= 0) return FinishOnce(grpc::Status::OK);
     Fill();
     StartWrite(&response_);
   }
   void OnCancel() override {
-    TakeOver(this);
+    const Reaction reaction(this);
     seen_->ended.Put(gate_->WhyEnded(*context_));
     FinishOnce(grpc::Status::CANCELLED);
   }
   void OnDone() override {
-    TakeOver(this);
+    TakeBack(this);
     --seen_->open;
     delete this;
   }
@@ -252,11 +252,11 @@ class Client
   }
 
   void OnReadDone(bool ok) override {
-    TakeOver(this);
+    const Reaction reaction(this);
     read_.Put(ok);
   }
   void OnDone(const grpc::Status& status) override {
-    TakeOver(this);
+    TakeBack(this);
     done_.Put(status);
   }
 

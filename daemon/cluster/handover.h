@@ -13,19 +13,31 @@ extern "C" void __tsan_release(void*);
 
 namespace ithaca::cluster {
 
-// Before gRPC gets `object`, and whenever it gets it back.
+// Before gRPC gets `object`.
 inline void HandOver([[maybe_unused]] void* object) {
 #ifdef __SANITIZE_THREAD__
   __tsan_release(object);
 #endif
 }
 
-// First thing when gRPC calls back.
-inline void TakeOver([[maybe_unused]] void* object) {
+// First thing in OnDone.
+inline void TakeBack([[maybe_unused]] void* object) {
 #ifdef __SANITIZE_THREAD__
   __tsan_acquire(object);
 #endif
 }
+
+// Lives as long as any other reaction runs.
+class Reaction {
+ public:
+  explicit Reaction(void* object) : object_(object) { TakeBack(object_); }
+  ~Reaction() { HandOver(object_); }
+  Reaction(const Reaction&) = delete;
+  Reaction& operator=(const Reaction&) = delete;
+
+ private:
+  void* const object_;
+};
 
 }  // namespace ithaca::cluster
 

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/cluster/handover.h"
 
 namespace ithaca::cluster {
 namespace {
@@ -24,10 +25,14 @@ constexpr int64_t kDay = 24 * 3600;
 // Whether the server that was reached is a daemon.
 class NamesVerifier : public grpc::experimental::ExternalCertificateVerifier {
  public:
-  explicit NamesVerifier(PeerNames names) : names_(std::move(names)) {}
+  explicit NamesVerifier(PeerNames names) : names_(std::move(names)) {
+    HandOver(this);
+  }
+  ~NamesVerifier() override { TakeBack(this); }
   bool Verify(grpc::experimental::TlsCustomVerificationCheckRequest* request,
               std::function<void(grpc::Status)>,
               grpc::Status* sync_status) override {
+    const Reaction reaction(this);
     const grpc::string_ref pem = request->peer_cert();
     // gRPC's own lists of names end names at a zero byte; the certificate does
     // not.

@@ -44,16 +44,16 @@ class Echo : public grpc::CallbackGenericService {
       StartWrite(&bytes_);
     }
     void OnWriteDone(bool ok) override {
-      TakeOver(this);
+      const Reaction reaction(this);
       if (ok) StartRead(&bytes_);
     }
     void OnReadDone(bool ok) override {
-      TakeOver(this);
+      const Reaction reaction(this);
       if (ok) return StartWrite(&bytes_);
       Finish(grpc::Status::OK);
     }
     void OnDone() override {
-      TakeOver(this);
+      TakeBack(this);
       delete this;
     }
 
