@@ -1,8 +1,12 @@
 #include "daemon/server/method_table.h"
 
+#include "absl/strings/match.h"
+
 namespace ithaca::server {
 namespace {
 
+// What daemons forward to the one that coordinates.
+constexpr char kGroups[] = "/ithaca.groups.v1.GroupsService/";
 constexpr char kInsteadOfTuning[] =
     "set NCCL's variables (NCCL_P2P_NET_CHUNKSIZE and the like) for the job "
     "instead";
@@ -12,7 +16,7 @@ MethodTable Make() {
   const MethodRule daemon{Access::kDaemon, ""};
   const MethodRule built_in{Access::kBuiltIn, ""};
   const MethodRule no_tuning{Access::kNotServed, kInsteadOfTuning};
-  return {
+  MethodTable table = {
       {"/grpc.health.v1.Health/Check", built_in},
       {"/grpc.health.v1.Health/Watch", built_in},
       {"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
@@ -49,6 +53,10 @@ MethodTable Make() {
       {"/ithaca.tuning.v1.TuningService/SetLabel", no_tuning},
       {"/ithaca.tuning.v1.TuningService/ExplainRule", no_tuning},
   };
+  for (auto& [method, rule] : table) {
+    rule.through_daemons = absl::StartsWith(method, kGroups);
+  }
+  return table;
 }
 
 }  // namespace

@@ -29,6 +29,8 @@ struct MethodRule {
   Access access = Access::kNotServed;
   // For kNotServed: what to use instead, a clause without a full stop.
   std::string instead;
+  // For kAnyUser: a daemon may call it on behalf of a user of its node.
+  bool through_daemons = false;
 };
 
 // By "/package.Service/Method".

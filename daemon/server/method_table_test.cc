@@ -9,6 +9,7 @@
 
 #include <set>
 #include <string>
+#include <vector>
 
 #include "daemon/server/access_gate.h"
 #include "daemon/server/unserved_service.h"
@@ -56,33 +57,109 @@ TEST(MethodTable, NamesEveryDeclaredMethodAndNoOther) {
   EXPECT_EQ(in_table, DeclaredMethods());
 }
 
-TEST(AccessGate, DeniesByDefault) {
-  FdOwners owners;
-  AccessGate gate(&owners, &AllMethods(), 500);
-  const std::string known = "/ithaca.groups.v1.GroupsService/GetGroup";
-  EXPECT_EQ(gate.Decide("fd:7", known).refusal().reason, "NOT_ALLOWED")
-      << "unknown peer";
-  ASSERT_TRUE(owners.Assign(dup(0), {1000, 100, 42}).has_value());
-  std::string peer;
-  for (int fd = 0; fd < 100 && peer.empty(); ++fd) {
-    if (owners.Find("fd:" + std::to_string(fd)).has_value())
-      peer = "fd:" + std::to_string(fd);
+class AccessGateTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(owners_.Assign(dup(0), {1000, 100, 42}).has_value());
+    for (int fd = 0; fd < 100 && user_.peer.empty(); ++fd) {
+      if (owners_.Find("fd:" + std::to_string(fd)).has_value())
+        user_.peer = "fd:" + std::to_string(fd);
+    }
   }
-  const auto caller = gate.Decide(peer, known);
+
+  FdOwners owners_;
+  const AccessGate gate_{&owners_, &AllMethods(), 500};
+  AccessGate::Call user_{""};
+  const AccessGate::Call daemon_{"ipv4:10.0.0.1:5",
+                                 cluster::PeerIdentity{{"ithacad"}, {}}};
+  const std::string known_ = "/ithaca.groups.v1.GroupsService/GetGroup";
+};
+
+TEST_F(AccessGateTest, DeniesByDefault) {
+  EXPECT_EQ(gate_.Decide({"fd:777"}, known_).refusal().reason, "NOT_ALLOWED")
+      << "unknown peer";
+  const auto caller = gate_.Decide(user_, known_);
   ASSERT_TRUE(caller.ok());
   EXPECT_EQ(caller.value().uid, 1000u);
   EXPECT_EQ(caller.value().pid, 42u);
+  EXPECT_EQ(caller.value().node, "");
   EXPECT_FALSE(caller.value().admin);
   for (const char* method : {"/ithaca.groups.v1.GroupsService/NoSuch", "",
                              "/ithaca.tuning.v1.TuningService/SetLabel",
                              "/ithaca.cluster.v1.ClusterService/Heartbeat",
                              "/grpc.health.v1.Health/Check"}) {
-    EXPECT_EQ(gate.Decide(peer, method).refusal().code,
+    EXPECT_EQ(gate_.Decide(user_, method).refusal().code,
               absl::StatusCode::kPermissionDenied)
         << method;
   }
-  AccessGate own(&owners, &AllMethods(), 1000);
-  EXPECT_TRUE(own.Decide(peer, known).value().admin);
+  AccessGate own(&owners_, &AllMethods(), 1000);
+  EXPECT_TRUE(own.Decide(user_, known_).value().admin);
+}
+
+// Every method, for every kind of peer, with and without a word of whom it is
+// for.
+TEST_F(AccessGateTest, EveryMethodKnowsItsCallers) {
+  const AccessGate::Call other{"ipv4:10.0.0.1:5",
+                               cluster::PeerIdentity{{"ithaca"}, {}}};
+  int for_daemons = 0, for_users_of_daemons = 0;
+  for (const auto& [method, rule] : AllMethods()) {
+    const bool user = rule.access == Access::kAnyUser;
+    const bool daemon = rule.access == Access::kDaemon;
+    const bool groups =
+        method.rfind("/ithaca.groups.v1.GroupsService/", 0) == 0;
+    for_daemons += daemon ? 1 : 0;
+    for_users_of_daemons += user && groups ? 1 : 0;
+    for (AccessGate::Call call : {user_, daemon_, other}) {
+      for (const bool named : {false, true}) {
+        if (named) call.on_behalf_of = {"1,2,3,n"};
+        const bool from_daemon = call.certificate.has_value() &&
+                                 call.certificate->dns[0] == "ithacad";
+        const bool from_user = !call.certificate.has_value();
+        const bool expected = (user && from_user && !named) ||
+                              (daemon && from_daemon && !named) ||
+                              (user && groups && from_daemon && named);
+        const auto answer = gate_.Decide(call, method);
+        EXPECT_EQ(answer.ok(), expected)
+            << method << " named " << named << " user " << from_user;
+        if (answer.ok()) continue;
+        EXPECT_EQ(answer.refusal().reason, "NOT_ALLOWED");
+        EXPECT_FALSE(answer.refusal().sentence.empty());
+      }
+    }
+  }
+  EXPECT_GT(for_daemons, 0);
+  EXPECT_GT(for_users_of_daemons, 8);
+}
+
+TEST_F(AccessGateTest, ADaemonIsBelieved) {
+  AccessGate::Call call = daemon_;
+  call.on_behalf_of = {"1000,100,42,node-7"};
+  const auto caller = gate_.Decide(call, known_);
+  ASSERT_TRUE(caller.ok());
+  EXPECT_EQ(caller.value().uid, 1000u);
+  EXPECT_EQ(caller.value().gid, 100u);
+  EXPECT_EQ(caller.value().pid, 42u);
+  EXPECT_EQ(caller.value().node, "node-7");
+  EXPECT_FALSE(caller.value().admin);
+  for (const char* admin : {"0,0,42,node-7", "500,0,42,node-7"}) {
+    call.on_behalf_of = {admin};
+    EXPECT_TRUE(gate_.Decide(call, known_).value().admin);
+  }
+  for (const std::vector<std::string>& bad :
+       {std::vector<std::string>{""}, {"0,0,0"}, {"1,2,3,n", "1,2,3,n"}}) {
+    call.on_behalf_of = bad;
+    EXPECT_EQ(gate_.Decide(call, known_).refusal().reason, "NOT_ALLOWED");
+  }
+  // A certificate counts, whatever the connection is called.
+  AccessGate::Call disguised = user_;
+  disguised.certificate = cluster::PeerIdentity{};
+  EXPECT_FALSE(gate_.Decide(disguised, known_).ok());
+  const auto names = cluster::PeerNames::Parse({"other"});
+  const AccessGate strict(&owners_, &AllMethods(), 500, *names);
+  EXPECT_NE(strict.Decide(daemon_, known_)
+                .refusal()
+                .sentence.find("names DNS ithacad"),
+            std::string::npos);
 }
 
 TEST(UnservedService, SaysWhatIsMissingAndWhatToUse) {

@@ -56,8 +56,8 @@ int PortOf(int fd) {
 
 // Below 0, with errno: it cannot be had.
 int BindOne(const addrinfo& info) {
-  const int fd = socket(info.ai_family,
-                        SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  const int fd =
+      socket(info.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return fd;
   const int on = 1;
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
@@ -81,8 +81,8 @@ absl::StatusOr<std::unique_ptr<TcpListener>> TcpListener::Bind(
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
   addrinfo* infos = nullptr;
-  const int failed = getaddrinfo(split->host.c_str(), split->port.c_str(),
-                                 &hints, &infos);
+  const int failed =
+      getaddrinfo(split->host.c_str(), split->port.c_str(), &hints, &infos);
   if (failed != 0) {
     return absl::InvalidArgumentError(
         absl::StrCat(flag, "=", where, ": ", gai_strerror(failed),

@@ -13,9 +13,9 @@ namespace ithaca::server {
 
 class TcpListener {
  public:
-  // `where` is HOST:PORT: a name or a numeric address (IPv6 in brackets; 0.0.0.0
-  // or [::] for every interface), and 0 for any free port. `flag` names it in
-  // errors: INVALID_ARGUMENT, or UNAVAILABLE when it cannot be had.
+  // `where` is HOST:PORT: a name or a numeric address (IPv6 in brackets;
+  // 0.0.0.0 or [::] for every interface), and 0 for any free port. `flag` names
+  // it in errors: INVALID_ARGUMENT, or UNAVAILABLE when it cannot be had.
   static absl::StatusOr<std::unique_ptr<TcpListener>> Bind(
       const std::string& flag, const std::string& where);
   ~TcpListener();
