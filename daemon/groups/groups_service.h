@@ -15,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -22,6 +23,7 @@
 #include "daemon/groups/gate.h"
 #include "daemon/groups/group_engine.h"
 #include "daemon/groups/plan_shelf.h"
+#include "daemon/groups/process_watch.h"
 #include "daemon/groups/stream_hub.h"
 #include "ithaca/groups/v1/groups.grpc.pb.h"
 
@@ -40,6 +42,8 @@ class GroupsService final : public RawStreamsService, private EngineListener {
     store::Store* store = nullptr;
     Gate* gate = nullptr;
     PlanShelf* plans = nullptr;
+    // Null: that a member's process ended is seen by its stream alone.
+    ProcessWatch* processes = nullptr;
     // Monotonic milliseconds.
     std::function<Millis()> clock;
     // Milliseconds since 1970, for people.
@@ -140,6 +144,11 @@ class GroupsService final : public RawStreamsService, private EngineListener {
                                 GroupEngine::Turn& turn);
   void StreamsBehind(const std::string& group_id);
   void StreamBroken(const std::string& group_id, StreamId id);
+  // A process that ended may have left its connection open to a child.
+  void WatchProcess(const Caller& caller, const std::string& group_id,
+                    StreamId id);
+  void ProcessExited(const std::string& group_id, StreamId id);
+  void RemoveStream(StreamId id);
   void DropWait(const std::string& group_id, WaiterId id);
 
   const Options options_;
@@ -151,6 +160,8 @@ class GroupsService final : public RawStreamsService, private EngineListener {
   StreamHub hub_;
   // The plan that was encoded last: all members of a group want the same.
   std::pair<std::string, grpc::Slice> last_plan_;
+  std::unordered_map<StreamId, ProcessWatch::Id> process_of_stream_;
+  bool told_of_unwatched_ = false;
   std::map<WaiterId, BlobWait*> waits_;
 };
 

@@ -128,7 +128,47 @@ EventStream* GroupsService::NewStream(StreamId id,
       [this, id] {
         engine_->Post(
             [](GroupEngine::Turn&) {},
-            [this, id](const std::optional<Refusal>&) { hub_.Remove(id); });
+            [this, id](const std::optional<Refusal>&) { RemoveStream(id); });
+      });
+}
+
+void GroupsService::RemoveStream(StreamId id) {
+  const auto process = process_of_stream_.find(id);
+  if (process != process_of_stream_.end()) {
+    options_.processes->Cancel(process->second);
+    process_of_stream_.erase(process);
+  }
+  hub_.Remove(id);
+}
+
+void GroupsService::WatchProcess(const Caller& caller,
+                                 const std::string& group_id, StreamId id) {
+  // A process that cannot be seen is known by its stream only.
+  if (options_.processes == nullptr || caller.pid == 0) return;
+  const auto watch = options_.processes->Watch(
+      static_cast<pid_t>(caller.pid), caller.process_started,
+      [=] { ProcessExited(group_id, id); });
+  if (watch.ok()) {
+    process_of_stream_[id] = *watch;
+  } else if (!std::exchange(told_of_unwatched_, true)) {
+    options_.log(absl::StrCat(
+        "process ", caller.pid,
+        " is known by its connection only: ", watch.status().message()));
+  }
+}
+
+void GroupsService::ProcessExited(const std::string& group_id, StreamId id) {
+  if (draining_) return;
+  engine_->Post(
+      [=](GroupEngine::Turn& turn) {
+        turn.machine.StreamBroken(group_id, id, turn.now, &turn.effects);
+      },
+      [=](const std::optional<Refusal>&) {
+        hub_.End({id, Refusal{absl::StatusCode::kAborted,
+                              "PROCESS_EXITED",
+                              "the process that joined has ended",
+                              "join again, on a connection of your own",
+                              {}}});
       });
 }
 
@@ -203,7 +243,7 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* GroupsService::JoinGroup(
         state->joined.set_incarnation(joined.value().incarnation);
         state->joined.set_resumed(joined.value().resumed);
       },
-      [=, quiet = request.quiet_formation()](
+      [=, caller = caller.value(), quiet = request.quiet_formation()](
           const std::optional<Refusal>& failure) {
         std::optional<Refusal> no =
             failure.has_value() ? failure : state->refusal;
@@ -225,6 +265,7 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* GroupsService::JoinGroup(
             id, command.group_id,
             StreamHub::Life{command.member_id, state->joined.incarnation()},
             std::move(start), stream);
+        WatchProcess(caller, command.group_id, id);
       });
   return stream;
 }

@@ -78,12 +78,16 @@ absl::Status ProcessWatch::Open() {
   return absl::OkStatus();
 }
 
-ProcessWatch::~ProcessWatch() {
+void ProcessWatch::Stop() {
   const uint64_t one = 1;
   if (wake_ >= 0 && write(wake_, &one, sizeof one) < 0) {
     // The counter is full, so the thread is awake already.
   }
   if (thread_.joinable()) thread_.join();
+}
+
+ProcessWatch::~ProcessWatch() {
+  Stop();
   for (const auto& [key, entry] : entries_) close(entry.second.pidfd);
   for (int fd : {epoll_, wake_}) {
     if (fd >= 0) close(fd);

@@ -6,9 +6,9 @@
 //
 // Used by GroupsService for members of this node, whichever daemon coordinates
 // their group. Threads: all methods from any; callbacks run on a thread of its
-// own, or on the caller's of Watch, without a lock held. Life: no callback runs
-// after the destructor; the one of a watch that is being cancelled on another
-// thread may.
+// own, or on the caller's of Watch, without a lock held. Life: Start; Stop,
+// after which no exit is told; then destroy, when nobody calls any more. The
+// callback of a watch that is being cancelled on another thread may run.
 #ifndef ITHACA_DAEMON_GROUPS_PROCESS_WATCH_H_
 #define ITHACA_DAEMON_GROUPS_PROCESS_WATCH_H_
 
@@ -56,6 +56,8 @@ class ProcessWatch {
                            std::function<void()> on_exit);
   // Nothing happens when the watch has ended.
   void Cancel(Id id);
+  // Idempotent.
+  void Stop();
 
   // Processes that are watched.
   size_t size();

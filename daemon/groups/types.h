@@ -33,6 +33,8 @@ struct Caller {
   bool admin = false;
   // Node whose daemon took the call. Empty: this one.
   std::string node = {};
+  // When process `pid` started, see ProcessWatch; 0: not seen.
+  uint64_t process_started = 0;
 };
 
 struct Limits {

@@ -60,8 +60,10 @@ Result<Caller> AccessGate::DecideUser(const Call& call, Access access,
     return No("only daemons call on behalf of others (ithaca-caller)",
               "leave that metadata out: the kernel says who you are");
   }
-  return Caller{owner->uid, owner->gid, static_cast<uint32_t>(owner->pid),
+  Caller caller{owner->uid, owner->gid, static_cast<uint32_t>(owner->pid),
                 owner->uid == 0 || owner->uid == admin_uid_};
+  caller.process_started = owner->started;
+  return caller;
 }
 
 Result<Caller> AccessGate::DecideDaemon(const Call& call,

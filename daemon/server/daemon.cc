@@ -16,6 +16,7 @@
 #include "daemon/clients/cc/socket_path.h"
 #include "daemon/groups/groups_service.h"
 #include "daemon/groups/plan_shelf.h"
+#include "daemon/groups/process_watch.h"
 #include "daemon/server/access_gate.h"
 #include "daemon/server/fd_owners.h"
 #include "daemon/server/front_door.h"
@@ -104,6 +105,7 @@ class DaemonImpl : public Daemon {
   // one.
   std::unique_ptr<ListeningSocket> socket_;
   std::unique_ptr<store::Store> store_;
+  std::unique_ptr<groups::ProcessWatch> processes_;
   std::unique_ptr<groups::GroupsService> groups_;
   std::unique_ptr<topology::KnownTopology> known_topology_;
   std::unique_ptr<GatedTopology> topology_;
@@ -133,11 +135,15 @@ absl::Status DaemonImpl::StartGroups() {
       [log = options_.log](const std::string& text) { log->Warn(text); });
   if (!store.ok()) return store.status();
   store_ = std::move(*store);
+  auto processes = groups::ProcessWatch::Start({});
+  if (!processes.ok()) return processes.status();
+  processes_ = std::move(*processes);
   groups::GroupsService::Options groups;
   groups.limits = options_.limits;
   groups.store = store_.get();
   groups.gate = &gate_;
   groups.plans = &shelf_;
+  groups.processes = processes_.get();
   groups.clock = MonotonicMs;
   groups.wall_clock = WallMs;
   groups.log = [log = options_.log](const std::string& text) {
@@ -233,7 +239,9 @@ void DaemonImpl::Stop() {
   server_.reset();
   topology_.reset();
   known_topology_.reset();
+  if (processes_ != nullptr) processes_->Stop();
   groups_.reset();
+  processes_.reset();
   store_.reset();
   socket_.reset();
 }

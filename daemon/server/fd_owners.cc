@@ -17,7 +17,7 @@ bool FdOwners::TakeNumber(int fd, const Peer& peer) {
   }
   if (found->second.uid != peer.uid || found->second.gid != peer.gid)
     return false;
-  found->second.pid = peer.pid;
+  found->second = peer;
   return true;
 }
 

@@ -25,8 +25,10 @@ namespace ithaca::server {
 struct Peer {
   uid_t uid = 0;
   gid_t gid = 0;
-  // Of the process that connected; for people and for member lists only.
+  // Of the process that connected. 0: it lives in another pid namespace.
   pid_t pid = 0;
+  // When that process started, see groups::ProcessWatch; 0: not seen.
+  uint64_t started = 0;
 };
 
 class FdOwners {

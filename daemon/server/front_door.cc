@@ -14,6 +14,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "daemon/groups/process_watch.h"
 #include "daemon/server/preface.h"
 
 namespace ithaca::server {
@@ -185,7 +186,11 @@ void FrontDoor::Look(int fd) {
 }
 
 void FrontDoor::LetIn(int fd) {
-  const Peer peer = waiting_.at(fd).peer;
+  Peer peer = waiting_.at(fd).peer;
+  // It has just spoken, so it most likely lives. Whoever has its id later and
+  // started at another time is another process.
+  if (peer.pid != 0)
+    peer.started = groups::ProcessWatch::StartTime(peer.pid).value_or(0);
   waiting_.erase(fd);
   epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr);
   const int watched = fcntl(fd, F_DUPFD_CLOEXEC, 0);

@@ -107,15 +107,24 @@ bool GlanceAt(const grpc::Slice& bytes, Glance* glance) {
 
 LoadStream::LoadStream(grpc::GenericStub* stub, const std::string& method,
                        const google::protobuf::MessageLite& request,
-                       OnMessage on_message, Tally* ended)
+                       OnMessage on_message, Tally* ended, bool reads)
     : on_message_(std::move(on_message)), ended_(ended) {
   const grpc::Slice bytes(request.SerializeAsString());
   request_ = grpc::ByteBuffer(&bytes, 1);
   stub->PrepareBidiStreamingCall(&context_, kService + method,
                                  grpc::StubOptions(), this);
   StartWriteLast(&request_, grpc::WriteOptions());
-  StartRead(&message_);
+  if (reads) {
+    StartRead(&message_);
+  } else {
+    AddHold();
+  }
   StartCall();
+}
+
+void LoadStream::Release() {
+  StartRead(&message_);
+  RemoveHold();
 }
 
 void LoadStream::OnReadDone(bool ok) {
@@ -139,7 +148,7 @@ void LoadStream::OnDone(const grpc::Status& status) {
 void Streams::Join(grpc::GenericStub* stub, const v1::JoinGroupRequest& request,
                    LoadStream::OnMessage on_message) {
   streams_.push_back(std::make_unique<LoadStream>(
-      stub, "JoinGroup", request, std::move(on_message), &ended_));
+      stub, "JoinGroup", request, std::move(on_message), &ended_, true));
 }
 
 void Streams::Watch(grpc::GenericStub* stub, const std::string& group_id,
@@ -148,7 +157,15 @@ void Streams::Watch(grpc::GenericStub* stub, const std::string& group_id,
   request.set_group_id(group_id);
   request.set_after_sequence(after);
   streams_.push_back(std::make_unique<LoadStream>(
-      stub, "WatchGroup", request, std::move(on_message), &ended_));
+      stub, "WatchGroup", request, std::move(on_message), &ended_, true));
+}
+
+void Streams::WatchLater(grpc::GenericStub* stub, const std::string& group_id,
+                         LoadStream::OnMessage on_message) {
+  v1::WatchGroupRequest request;
+  request.set_group_id(group_id);
+  streams_.push_back(std::make_unique<LoadStream>(
+      stub, "WatchGroup", request, std::move(on_message), &ended_, false));
 }
 
 void Streams::Finish() {

@@ -68,14 +68,17 @@ class LoadStream final
  public:
   using OnMessage = std::function<void(const grpc::Slice& bytes)>;
 
-  // `ended` counts calls that are over.
+  // `ended` counts calls that are over. Reads nothing until Release when it is
+  // not to read.
   LoadStream(grpc::GenericStub* stub, const std::string& method,
              const google::protobuf::MessageLite& request, OnMessage on_message,
-             Tally* ended);
+             Tally* ended, bool reads);
 
   void OnReadDone(bool ok) override;
   void OnDone(const grpc::Status& status) override;
   void Cancel() { context_.TryCancel(); }
+  // Once.
+  void Release();
 
  private:
   const OnMessage on_message_;
@@ -94,6 +97,9 @@ class Streams {
             LoadStream::OnMessage on_message);
   void Watch(grpc::GenericStub* stub, const std::string& group_id,
              uint64_t after, LoadStream::OnMessage on_message);
+  // Its stream must be released in the end.
+  void WatchLater(grpc::GenericStub* stub, const std::string& group_id,
+                  LoadStream::OnMessage on_message);
   LoadStream* at(size_t i) { return streams_[i].get(); }
   size_t size() const { return streams_.size(); }
   // Cancels all and waits until they are done.
