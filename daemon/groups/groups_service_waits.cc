@@ -143,8 +143,9 @@ void GroupsService::RemoveStream(StreamId id) {
 
 void GroupsService::WatchProcess(const Caller& caller,
                                  const std::string& group_id, StreamId id) {
-  // A process that cannot be seen is known by its stream only.
-  if (options_.processes == nullptr || caller.pid == 0) return;
+  // One that cannot be seen, or of another node, is known by its stream only.
+  if (options_.processes == nullptr || caller.pid == 0 || !caller.node.empty())
+    return;
   const auto watch = options_.processes->Watch(
       static_cast<pid_t>(caller.pid), caller.process_started,
       [=] { ProcessExited(group_id, id); });
