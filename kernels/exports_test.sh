@@ -1,13 +1,13 @@
 #!/bin/bash
-# The shared library exports the calls that the header declares, no more and no
+# The shared library exports the calls that the headers declare, no more and no
 # fewer, and needs nothing but the C library.
-# Arguments: the library, the header.
+# Arguments: the library, the headers.
 set -euo pipefail
 library=$1
-header=$2
+shift
 
 exported=$(nm -D --defined-only "$library" | awk '{print $3}' | sort)
-declared=$(grep -oE '\bithaca_ulysses_[a-z_]+\(' "$header" | tr -d '(' | sort -u)
+declared=$(grep -oE '\bithaca_ulysses_[a-z_]+\(' -h "$@" | tr -d '(' | sort -u)
 if [[ "$exported" != "$declared" ]]; then
   echo "exported (<) and declared (>) differ:"
   diff <(echo "$exported") <(echo "$declared")

@@ -64,9 +64,9 @@
  * a message is its scales, fp32, one for each token and head in the order
  * above, then its elements, one byte each in the order above; both padded with
  * zeros to 16 bytes. A scale is max(amax / 448, 2^-126), amax the largest
- * finite magnitude among the d elements; an element is x / scale rounded to
- * nearest, ties to even, and comes back as element * scale rounded to the
- * dtype. So |error| <= max(2^-4 |x|, 2^-10 scale), plus the dtype's own
+ * finite magnitude among the d elements; an element is x * (1 / scale), in
+ * fp32, rounded to nearest, ties to even, and comes back as element * scale
+ * rounded to the dtype. So |error| <= max(2^-4 |x|, 2^-10 scale), plus the dtype's own
  * rounding; infinities and NaNs come back as NaN. The rank's messages to itself
  * are quantised too, so that no result depends on where a token lies.
  *
@@ -106,7 +106,9 @@ typedef enum ithaca_ulysses_status {
   ITHACA_ULYSSES_UNSUPPORTED = 3,
   /* A size does not fit into 62 bits, or a count is above a limit below. */
   ITHACA_ULYSSES_TOO_LARGE = 4,
-  ITHACA_ULYSSES_OUT_OF_MEMORY = 5
+  ITHACA_ULYSSES_OUT_OF_MEMORY = 5,
+  /* The CUDA driver is missing or refused; see ithaca_ulysses_cuda.h. */
+  ITHACA_ULYSSES_CUDA_ERROR = 6
 } ithaca_ulysses_status;
 
 typedef enum ithaca_ulysses_dtype {

@@ -7,24 +7,17 @@
 
 #include "kernels/api/ithaca_ulysses.h"
 #include "kernels/reference/error.h"
-#include "kernels/reference/exchange.h"
+#include "kernels/reference/exchange_handle.h"
 #include "kernels/reference/span_check.h"
 
 using ithaca::ulysses::BuildGeometry;
 using ithaca::ulysses::CheckPackSpans;
 using ithaca::ulysses::CheckUnpackSpans;
-using ithaca::ulysses::Exchange;
 using ithaca::ulysses::Fail;
 using ithaca::ulysses::Geometry;
 using ithaca::ulysses::LookUpStep;
 using ithaca::ulysses::Ok;
 using ithaca::ulysses::StepShape;
-
-struct ithaca_ulysses_exchange {
-  explicit ithaca_ulysses_exchange(Geometry geometry)
-      : impl(std::move(geometry)) {}
-  const Exchange impl;
-};
 
 namespace {
 
@@ -81,6 +74,8 @@ const char* ithaca_ulysses_status_name(int32_t status) {
       return "TOO_LARGE";
     case ITHACA_ULYSSES_OUT_OF_MEMORY:
       return "OUT_OF_MEMORY";
+    case ITHACA_ULYSSES_CUDA_ERROR:
+      return "CUDA_ERROR";
     default:
       return "UNKNOWN";
   }

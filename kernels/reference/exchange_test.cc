@@ -12,7 +12,7 @@
 namespace ithaca::ulysses {
 namespace {
 
-constexpr unsigned kPlans = 2000;
+constexpr unsigned kPlans = 600;
 
 // How a step moves one of its tensors.
 struct TensorCase {

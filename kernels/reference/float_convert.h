@@ -12,16 +12,17 @@
 #include <cstring>
 
 #include "kernels/api/ithaca_ulysses.h"
+#include "kernels/reference/host_device.h"
 
 namespace ithaca::ulysses {
 
-inline uint32_t BitsOf(float value) {
+ITHACA_HOST_DEVICE inline uint32_t BitsOf(float value) {
   uint32_t bits;
   memcpy(&bits, &value, sizeof(bits));
   return bits;
 }
 
-inline float FloatOf(uint32_t bits) {
+ITHACA_HOST_DEVICE inline float FloatOf(uint32_t bits) {
   float value;
   memcpy(&value, &bits, sizeof(value));
   return value;
@@ -29,16 +30,17 @@ inline float FloatOf(uint32_t bits) {
 
 // a where `condition`, else b. In masks, because compilers turn ?: around
 // floating point into branches, which do not vectorise.
-inline uint32_t Select(bool condition, uint32_t a, uint32_t b) {
+ITHACA_HOST_DEVICE inline uint32_t Select(bool condition, uint32_t a,
+                                          uint32_t b) {
   const uint32_t mask = -static_cast<uint32_t>(condition);
   return (a & mask) | (b & ~mask);
 }
 
-inline float Bf16ToFloat(uint16_t value) {
+ITHACA_HOST_DEVICE inline float Bf16ToFloat(uint16_t value) {
   return FloatOf(uint32_t{value} << 16);
 }
 
-inline uint16_t FloatToBf16(float value) {
+ITHACA_HOST_DEVICE inline uint16_t FloatToBf16(float value) {
   const uint32_t bits = BitsOf(value);
   const uint32_t rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16;
   const uint32_t quiet = (bits >> 16) | 0x0040;
@@ -46,7 +48,7 @@ inline uint16_t FloatToBf16(float value) {
       Select((bits & 0x7FFFFFFF) > 0x7F800000, quiet, rounded));
 }
 
-inline float F16ToFloat(uint16_t value) {
+ITHACA_HOST_DEVICE inline float F16ToFloat(uint16_t value) {
   const uint32_t sign = (uint32_t{value} & 0x8000) << 16;
   const uint32_t magnitude = uint32_t{value} & 0x7FFF;
   // Normal: move the fields and add the difference of the exponent biases.
@@ -60,7 +62,7 @@ inline float F16ToFloat(uint16_t value) {
   return FloatOf(sign | Select(magnitude >= 0x7C00, special, finite));
 }
 
-inline uint16_t FloatToF16(float value) {
+ITHACA_HOST_DEVICE inline uint16_t FloatToF16(float value) {
   const uint32_t bits = BitsOf(value);
   const uint32_t sign = (bits >> 16) & 0x8000;
   const uint32_t magnitude = bits & 0x7FFFFFFF;
@@ -83,7 +85,7 @@ inline uint16_t FloatToF16(float value) {
 // FP8 e4m3 without infinities (OCP OFP8): largest 448, smallest 2^-9. Rounds to
 // nearest, ties to even; what is larger than 448 becomes 448, infinities and
 // NaNs NaN.
-inline uint8_t FloatToE4m3(float value) {
+ITHACA_HOST_DEVICE inline uint8_t FloatToE4m3(float value) {
   const uint32_t bits = BitsOf(value);
   const uint32_t sign = (bits >> 24) & 0x80;
   const uint32_t magnitude = bits & 0x7FFFFFFF;
@@ -98,7 +100,7 @@ inline uint8_t FloatToE4m3(float value) {
                               Select(magnitude >= 0x7F800000, 0x7F, bounded));
 }
 
-inline float E4m3ToFloat(uint8_t value) {
+ITHACA_HOST_DEVICE inline float E4m3ToFloat(uint8_t value) {
   const uint32_t sign = (uint32_t{value} & 0x80) << 24;
   const uint32_t magnitude = uint32_t{value} & 0x7F;
   const uint32_t normal = (magnitude << 20) + ((127 - 7) << 23);
@@ -112,22 +114,30 @@ inline float E4m3ToFloat(uint8_t value) {
 // even).
 struct F32 {
   using Storage = float;
-  static float Load(float value) { return value; }
-  static float Store(float value) { return value; }
+  ITHACA_HOST_DEVICE static float Load(float value) { return value; }
+  ITHACA_HOST_DEVICE static float Store(float value) { return value; }
 };
 struct Bf16 {
   using Storage = uint16_t;
-  static float Load(uint16_t value) { return Bf16ToFloat(value); }
-  static uint16_t Store(float value) { return FloatToBf16(value); }
+  ITHACA_HOST_DEVICE static float Load(uint16_t value) {
+    return Bf16ToFloat(value);
+  }
+  ITHACA_HOST_DEVICE static uint16_t Store(float value) {
+    return FloatToBf16(value);
+  }
 };
 struct F16 {
   using Storage = uint16_t;
-  static float Load(uint16_t value) { return F16ToFloat(value); }
-  static uint16_t Store(float value) { return FloatToF16(value); }
+  ITHACA_HOST_DEVICE static float Load(uint16_t value) {
+    return F16ToFloat(value);
+  }
+  ITHACA_HOST_DEVICE static uint16_t Store(float value) {
+    return FloatToF16(value);
+  }
 };
 
 // Bytes of one element of an ithaca_ulysses_dtype; 0 for any other value.
-inline uint64_t ElementBytes(int32_t dtype) {
+ITHACA_HOST_DEVICE inline uint64_t ElementBytes(int32_t dtype) {
   switch (dtype) {
     case ITHACA_ULYSSES_F32:
       return 4;

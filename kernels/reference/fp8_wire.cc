@@ -30,8 +30,9 @@ void QuantiseHead(const typename T::Storage* from, int64_t n, char* scale_out,
                   uint8_t* out) {
   const float scale = ScaleOf<T>(from, n);
   memcpy(scale_out, &scale, sizeof(scale));
+  const float inverse = 1.0f / scale;
   for (int64_t i = 0; i < n; ++i)
-    out[i] = FloatToE4m3(T::Load(from[i]) / scale);
+    out[i] = FloatToE4m3(T::Load(from[i]) * inverse);
 }
 
 template <typename T>

@@ -53,18 +53,12 @@ bool Overlap(const void* a, uint64_t a_bytes, const void* b, uint64_t b_bytes) {
   return a_bytes > 0 && b_bytes > 0 && x < y + b_bytes && y < x + a_bytes;
 }
 
-// `Message` and `Tensor` are the two span types, whichever of them is the
-// constant one.
-template <typename Tensor, typename Message>
-int32_t CheckSpans(const Geometry& g, const StepShape& step, int32_t side,
-                   const Tensor* tensors, int32_t num_tensors,
-                   const Message* messages, int32_t num_messages,
-                   ithaca_ulysses_error* error) {
+template <typename Tensor>
+int32_t CheckTensors(const Geometry& g, const StepShape& step, int32_t side,
+                     const Tensor* tensors, int32_t num_tensors,
+                     ithaca_ulysses_error* error) {
   if (int32_t c = CheckArray("tensors", tensors, num_tensors,
                              step.num_tensors(), error))
-    return c;
-  if (int32_t c =
-          CheckArray("messages", messages, num_messages, g.num_ranks(), error))
     return c;
   for (int32_t t = 0; t < num_tensors; ++t) {
     if (int32_t c =
@@ -73,13 +67,31 @@ int32_t CheckSpans(const Geometry& g, const StepShape& step, int32_t side,
       return c;
     }
   }
+  return ITHACA_ULYSSES_OK;
+}
+
+uint64_t MessageBytes(const Geometry& g, const StepShape& step, int32_t side,
+                      int32_t peer) {
+  return side == ITHACA_ULYSSES_PACK ? g.MessageBytes(step, g.my_rank, peer)
+                                     : g.MessageBytes(step, peer, g.my_rank);
+}
+
+// `Message` and `Tensor` are the two span types, whichever of them is the
+// constant one.
+template <typename Tensor, typename Message>
+int32_t CheckSpans(const Geometry& g, const StepShape& step, int32_t side,
+                   const Tensor* tensors, int32_t num_tensors,
+                   const Message* messages, int32_t num_messages,
+                   ithaca_ulysses_error* error) {
+  if (int32_t c = CheckTensors(g, step, side, tensors, num_tensors, error))
+    return c;
+  if (int32_t c =
+          CheckArray("messages", messages, num_messages, g.num_ranks(), error))
+    return c;
   for (int32_t r = 0; r < num_messages; ++r) {
-    const uint64_t expected = side == ITHACA_ULYSSES_PACK
-                                  ? g.MessageBytes(step, g.my_rank, r)
-                                  : g.MessageBytes(step, r, g.my_rank);
-    if (int32_t c =
-            CheckSpan("messages", r, messages[r].data, messages[r].bytes,
-                      expected, g.MessageAlignment(), error)) {
+    if (int32_t c = CheckSpan("messages", r, messages[r].data,
+                              messages[r].bytes, MessageBytes(g, step, side, r),
+                              g.MessageAlignment(), error)) {
       return c;
     }
     for (int32_t t = 0; t < num_tensors; ++t) {
@@ -110,6 +122,29 @@ int32_t CheckUnpackSpans(const Geometry& geometry, const StepShape& step,
                          int32_t num_tensors, ithaca_ulysses_error* error) {
   return CheckSpans(geometry, step, ITHACA_ULYSSES_UNPACK, tensors, num_tensors,
                     messages, num_messages, error);
+}
+
+int32_t CheckBufferSpans(const Geometry& geometry, const StepShape& step,
+                         int32_t side, const ithaca_ulysses_const_span* tensors,
+                         int32_t num_tensors, ithaca_ulysses_const_span buffer,
+                         ithaca_ulysses_error* error) {
+  if (int32_t c =
+          CheckTensors(geometry, step, side, tensors, num_tensors, error))
+    return c;
+  uint64_t expected = 0;
+  for (int32_t r = 0; r < geometry.num_ranks(); ++r)
+    expected += MessageBytes(geometry, step, side, r);
+  if (int32_t c = CheckSpan("buffer", 0, buffer.data, buffer.bytes, expected,
+                            geometry.MessageAlignment(), error)) {
+    return c;
+  }
+  for (int32_t t = 0; t < num_tensors; ++t) {
+    if (Overlap(buffer.data, buffer.bytes, tensors[t].data, tensors[t].bytes)) {
+      return Fail(error, ITHACA_ULYSSES_INVALID_ARGUMENT,
+                  "the buffer overlaps tensors[%d]", t);
+    }
+  }
+  return ITHACA_ULYSSES_OK;
 }
 
 }  // namespace ithaca::ulysses

@@ -21,6 +21,13 @@ int32_t CheckUnpackSpans(const Geometry& geometry, const StepShape& step,
                          const ithaca_ulysses_span* tensors,
                          int32_t num_tensors, ithaca_ulysses_error* error);
 
+// The same for messages that lie in one buffer, one behind the other; `data`
+// may be NULL when `bytes` is 0. The tensors are those of `side`.
+int32_t CheckBufferSpans(const Geometry& geometry, const StepShape& step,
+                         int32_t side, const ithaca_ulysses_const_span* tensors,
+                         int32_t num_tensors, ithaca_ulysses_const_span buffer,
+                         ithaca_ulysses_error* error);
+
 }  // namespace ithaca::ulysses
 
 #endif  // ITHACA_KERNELS_REFERENCE_SPAN_CHECK_H_
