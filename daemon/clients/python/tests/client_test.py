@@ -2,6 +2,7 @@
 """The package against a real ithacad. The arguments are its path and the wheel's."""
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -137,6 +138,28 @@ class ClientTest(unittest.TestCase):
         for member in members:
             member.leave()
         self.assertEqual(len(self.client.get_group("g").members), 0)
+
+    def test_a_process_that_is_killed_is_lost_though_its_forked_child_lives(self):
+        members = self.join(3)
+        members[2].leave()
+        lost = threading.Event()
+        members[0].on_loss(lambda event: event.member.member_id == "m2" and lost.set())
+        # The child holds the connection open, as a DataLoader's worker does.
+        code = ("import ithaca, os, sys, time\n"
+                "member = ithaca.Client(sys.argv[1]).join('g', 'm2')\n"
+                "child = os.fork()\n"
+                "if child == 0: time.sleep(600)\n"
+                "print(child, flush=True); time.sleep(600)")
+        with subprocess.Popen([sys.executable, "-c", code, self.daemon.socket],
+                              stdout=subprocess.PIPE, text=True) as parent:
+            child = int(parent.stdout.readline())
+            try:
+                members[0].wait_complete(LONG)
+                parent.kill()
+                self.assertTrue(lost.wait(LONG))
+            finally:
+                parent.kill()
+                os.kill(child, signal.SIGKILL)
 
     def test_a_watch_goes_on_after_a_restart(self):
         self.client.create_group("g", plan_request=asking(2))
