@@ -74,6 +74,19 @@ void GroupsService::Drain() {
                 });
 }
 
+void GroupsService::Count(std::function<void(const Census&)> done) {
+  engine_->Post(
+      [done = std::move(done)](GroupEngine::Turn& turn) {
+        Census census;
+        for (const auto& [id, group] : turn.machine.groups()) {
+          ++(group->complete() ? census.complete : census.forming);
+          census.members += group->member_count();
+        }
+        done(census);
+      },
+      [](const std::optional<Refusal>&) {});
+}
+
 Result<Caller> GroupsService::Admit(const grpc::ServerContextBase& context,
                                     const std::string& method) {
   if (draining_) return Draining();
@@ -85,6 +98,7 @@ Result<Caller> GroupsService::Admit(const grpc::ServerContextBase& context,
 void GroupsService::Deliver(const Effects& effects,
                             const GroupMachine& machine) {
   hub_.Deliver(effects.notices, &machine);
+  if (options_.observer != nullptr) options_.observer(effects);
   for (const Effects::StreamEnd& end : effects.ended) hub_.End(end);
   for (const Effects::BlobAnswer& answer : effects.answers) {
     const auto found = waits_.find(answer.waiter);

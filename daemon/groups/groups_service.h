@@ -49,6 +49,8 @@ class GroupsService final : public RawStreamsService, private EngineListener {
     // Milliseconds since 1970, for people.
     std::function<int64_t()> wall_clock;
     std::function<void(const std::string&)> log;
+    // Told, on the engine's thread, of what clients were told; may be null.
+    std::function<void(const Effects&)> observer;
   };
 
   // Reads the store. Errors as LoadGroups.
@@ -58,6 +60,16 @@ class GroupsService final : public RawStreamsService, private EngineListener {
   // Refuses what comes, and ends every stream and wait with DRAINING. Members
   // stay members: they resume when the daemon is back. Returns at once.
   void Drain();
+
+  // How many groups there are. Calls back on the engine's thread; never, when
+  // the store is broken.
+  struct Census {
+    size_t forming = 0;
+    size_t complete = 0;
+    // Slots that are held.
+    size_t members = 0;
+  };
+  void Count(std::function<void(const Census&)> done);
 
   grpc::ServerUnaryReactor* CreateGroup(
       grpc::CallbackServerContext* context,

@@ -3,12 +3,14 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "ithaca/groups/v1/errors.pb.h"
 
 namespace ithaca::groups {
 namespace {
 
 constexpr char kTypeUrl[] = "type.googleapis.com/google.rpc.ErrorInfo";
+constexpr char kRetryUrl[] = "type.googleapis.com/google.rpc.RetryInfo";
 constexpr char kDomain[] = "ithaca.dev";
 constexpr char kNextStep[] = "next_step";
 // Statuses travel in metadata, which is bounded; text from outside may be in
@@ -22,6 +24,21 @@ std::string Cut(std::string text) {
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80)
     --end;
   return text.substr(0, end) + " ...";
+}
+
+// For clients that know the richer error model and nothing of our facts.
+void AddRetryInfo(const Refusal& refusal, v1::RichStatus* rich) {
+  const auto fact = refusal.facts.find(kRetryAfterMs);
+  int64_t ms = 0;
+  if (fact == refusal.facts.end() || !absl::SimpleAtoi(fact->second, &ms))
+    return;
+  v1::RetryInfo retry;
+  retry.mutable_retry_delay()->set_seconds(ms / 1000);
+  retry.mutable_retry_delay()->set_nanos(
+      static_cast<int32_t>(ms % 1000 * 1'000'000));
+  auto* detail = rich->add_details();
+  detail->set_type_url(kRetryUrl);
+  detail->set_value(retry.SerializeAsString());
 }
 
 }  // namespace
@@ -43,6 +60,7 @@ grpc::Status ToRpcStatus(const Refusal& whole) {
   auto* detail = rich.add_details();
   detail->set_type_url(kTypeUrl);
   detail->set_value(info.SerializeAsString());
+  AddRetryInfo(refusal, &rich);
   return grpc::Status(code, refusal.Message(), rich.SerializeAsString());
 }
 

@@ -11,7 +11,11 @@
 
 namespace ithaca::groups {
 
-// The status of a refused call, with a RichStatus in its binary details.
+// A fact of refusals that hold only for now: milliseconds until the next try.
+inline constexpr char kRetryAfterMs[] = "retry_after_ms";
+
+// The status of a refused call, with a RichStatus in its binary details; of one
+// with the fact kRetryAfterMs, a RetryInfo too.
 grpc::Status ToRpcStatus(const Refusal& refusal);
 
 // The refusal inside a status that is not OK. One that carries no details (the

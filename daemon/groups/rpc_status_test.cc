@@ -4,6 +4,8 @@
 
 #include <random>
 
+#include "ithaca/groups/v1/errors.pb.h"
+
 namespace ithaca::groups {
 namespace {
 
@@ -25,6 +27,24 @@ TEST(RpcStatus, EveryCodeSurvivesTheRoundTrip) {
     EXPECT_EQ(back.next_step, refusal.next_step);
     EXPECT_EQ(back.facts, refusal.facts);
   }
+}
+
+TEST(RpcStatus, ARefusalForNowSaysWhenToTryAgain) {
+  const grpc::Status status = ToRpcStatus({absl::StatusCode::kResourceExhausted,
+                                           "RATE_LIMITED",
+                                           "too often",
+                                           "wait",
+                                           {{kRetryAfterMs, "1250"}}});
+  v1::RichStatus rich;
+  ASSERT_TRUE(rich.ParseFromString(status.error_details()));
+  ASSERT_EQ(rich.details_size(), 2);
+  EXPECT_EQ(rich.details(1).type_url(),
+            "type.googleapis.com/google.rpc.RetryInfo");
+  v1::RetryInfo retry;
+  ASSERT_TRUE(retry.ParseFromString(rich.details(1).value()));
+  EXPECT_EQ(retry.retry_delay().seconds(), 1);
+  EXPECT_EQ(retry.retry_delay().nanos(), 250'000'000);
+  EXPECT_EQ(FromRpcStatus(status).facts.at(kRetryAfterMs), "1250");
 }
 
 TEST(RpcStatus, LongTextIsCutBetweenCharacters) {

@@ -9,7 +9,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
@@ -17,12 +21,21 @@
 #include "daemon/groups/groups_service.h"
 #include "daemon/groups/plan_shelf.h"
 #include "daemon/groups/process_watch.h"
+#include "daemon/metrics/metrics.h"
+#include "daemon/metrics/process_figures.h"
+#include "daemon/metrics/scrape_door.h"
 #include "daemon/server/access_gate.h"
+#include "daemon/server/call_meter.h"
 #include "daemon/server/fd_owners.h"
 #include "daemon/server/front_door.h"
 #include "daemon/server/gated_planner.h"
 #include "daemon/server/gated_topology.h"
+#include "daemon/server/group_observer.h"
+#include "daemon/server/limited_gate.h"
+#include "daemon/server/planner_slots.h"
+#include "daemon/server/rate_limiter.h"
 #include "daemon/server/run_dir.h"
+#include "daemon/server/timed_store.h"
 #include "daemon/server/unserved_service.h"
 #include "daemon/server/version.h"
 #include "daemon/store/open_store.h"
@@ -36,6 +49,10 @@ constexpr int kMaxMetadataBytes = 8 << 10;
 constexpr int kMaxStreamsPerConnection = 16384;
 constexpr size_t kMemoryBytes = size_t{1} << 30;
 constexpr int kSyncThreads = 8;
+// Blocking calls: those that plan, those that wait for a place, and room for
+// the others.
+constexpr int kMaxSyncThreads = 128;
+constexpr int64_t kScrapeWaitMs = 500;
 
 constexpr const char* kServed[] = {"ithaca.groups.v1.GroupsService",
                                    "ithaca.planner.v1.PlannerService",
@@ -77,13 +94,21 @@ class DaemonImpl : public Daemon {
       : options_(options),
         methods_(options.methods_for_test != nullptr ? options.methods_for_test
                                                      : &AllMethods()),
-        gate_(&owners_, methods_, geteuid()),
-        planner_(&gate_, &shelf_),
+        metrics_(kVersion),
+        access_(&owners_, methods_, geteuid()),
+        limiter_(options.rate_limits),
+        gate_(&access_, methods_, &limiter_, MonotonicMs),
+        slots_(PlannerPlaces()),
+        planner_(&gate_, &shelf_, &slots_),
+        observer_(&metrics_, options.log),
         unserved_(methods_) {}
   ~DaemonImpl() override { Stop(); }
 
   absl::Status Open();
   void Stop() override;
+  bool Responds(int64_t timeout_ms) override {
+    return TakeCensus(timeout_ms).has_value();
+  }
   const std::string& socket_path() const override { return socket_path_; }
 
  private:
@@ -91,15 +116,25 @@ class DaemonImpl : public Daemon {
   absl::Status StartTopology();
   absl::Status StartServer();
   absl::Status OpenDoor();
+  absl::Status StartMetrics();
   void SetHealth(bool serving);
+  PlannerSlots::Options PlannerPlaces();
+  // Nothing: no answer in time.
+  std::optional<groups::GroupsService::Census> TakeCensus(int64_t timeout_ms);
+  std::vector<prometheus::MetricFamily> GroupFigures();
 
   const DaemonOptions options_;
   const MethodTable* const methods_;
   std::string socket_path_;
   FdOwners owners_;
-  AccessGate gate_;
+  metrics::Metrics metrics_;
+  AccessGate access_;
+  RateLimiter limiter_;
+  LimitedGate gate_;
   groups::PlanShelf shelf_;
+  PlannerSlots slots_;
   GatedPlanner planner_;
+  GroupObserver observer_;
   UnservedService unserved_;
   // In the order in which they are built; Stop takes them down in the other
   // one.
@@ -111,7 +146,19 @@ class DaemonImpl : public Daemon {
   std::unique_ptr<GatedTopology> topology_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<FrontDoor> door_;
+  std::unique_ptr<metrics::ScrapeDoor> scrape_door_;
 };
+
+PlannerSlots::Options DaemonImpl::PlannerPlaces() {
+  PlannerSlots::Options places;
+  places.held = [this](double seconds) {
+    metrics_.planner_seconds.Child({}).Observe(seconds);
+  };
+  places.refused = [this](const char* reason) {
+    metrics_.planner_refusals.Count({reason});
+  };
+  return places;
+}
 
 absl::Status DaemonImpl::Open() {
   absl::Status status = PrepareRunDir(options_.run_dir);
@@ -126,6 +173,7 @@ absl::Status DaemonImpl::Open() {
   if (status.ok()) status = StartTopology();
   if (status.ok()) status = StartServer();
   if (status.ok()) status = OpenDoor();
+  if (status.ok()) status = StartMetrics();
   return status;
 }
 
@@ -134,10 +182,10 @@ absl::Status DaemonImpl::StartGroups() {
       StoreName(options_),
       [log = options_.log](const std::string& text) { log->Warn(text); });
   if (!store.ok()) return store.status();
-  store_ = std::move(*store);
   auto processes = groups::ProcessWatch::Start({});
   if (!processes.ok()) return processes.status();
   processes_ = std::move(*processes);
+  store_ = TimeWrites(std::move(*store), &metrics_);
   groups::GroupsService::Options groups;
   groups.limits = options_.limits;
   groups.store = store_.get();
@@ -148,6 +196,9 @@ absl::Status DaemonImpl::StartGroups() {
   groups.wall_clock = WallMs;
   groups.log = [log = options_.log](const std::string& text) {
     log->Warn(text);
+  };
+  groups.observer = [this](const groups::Effects& effects) {
+    observer_.Told(effects);
   };
   auto service = groups::GroupsService::Start(std::move(groups));
   if (!service.ok()) return service.status();
@@ -170,6 +221,7 @@ absl::Status DaemonImpl::StartServer() {
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ResourceQuota quota("ithacad");
   quota.Resize(kMemoryBytes);
+  quota.SetMaxThreads(kMaxSyncThreads);
   grpc::ServerBuilder builder;
   builder.SetResourceQuota(quota);
   builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
@@ -190,6 +242,12 @@ absl::Status DaemonImpl::StartServer() {
   builder.RegisterService(&planner_);
   builder.RegisterService(topology_.get());
   builder.RegisterCallbackGenericService(&unserved_);
+  std::vector<
+      std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>>
+      interceptors;
+  interceptors.push_back(
+      std::make_unique<CallMeterFactory>(&metrics_, methods_));
+  builder.experimental().SetInterceptorCreators(std::move(interceptors));
   server_ = builder.BuildAndStart();
   if (server_ == nullptr)
     return absl::InternalError("gRPC did not start; see its log above");
@@ -216,6 +274,12 @@ absl::Status DaemonImpl::OpenDoor() {
   door.admit = [this](int fd) {
     grpc::AddInsecureChannelFromFd(server_.get(), fd);
   };
+  door.refused = [this](const char* cause) {
+    metrics_.refused_connections.Count({cause});
+  };
+  door.inside = [this](size_t count) {
+    metrics_.connections.Child({}).Set(static_cast<double>(count));
+  };
   door.patience_ms = options_.patience_ms;
   door.max_connections = std::min<size_t>(files / 4, 16384);
   door.max_connections_per_user =
@@ -223,6 +287,58 @@ absl::Status DaemonImpl::OpenDoor() {
   auto opened = FrontDoor::Start(std::move(door));
   if (!opened.ok()) return opened.status();
   door_ = std::move(*opened);
+  return absl::OkStatus();
+}
+
+std::optional<groups::GroupsService::Census> DaemonImpl::TakeCensus(
+    int64_t timeout_ms) {
+  // Shared with an answer that may come when nobody waits for it any more.
+  struct Answer {
+    std::mutex mutex;
+    std::condition_variable done;
+    std::optional<groups::GroupsService::Census> census;
+  };
+  const auto answer = std::make_shared<Answer>();
+  groups_->Count([answer](const groups::GroupsService::Census& census) {
+    std::lock_guard<std::mutex> lock(answer->mutex);
+    answer->census = census;
+    answer->done.notify_one();
+  });
+  std::unique_lock<std::mutex> lock(answer->mutex);
+  answer->done.wait_for(lock, std::chrono::milliseconds(timeout_ms),
+                        [&answer] { return answer->census.has_value(); });
+  return answer->census;
+}
+
+std::vector<prometheus::MetricFamily> DaemonImpl::GroupFigures() {
+  const auto census = TakeCensus(kScrapeWaitMs);
+  if (!census.has_value()) return {};
+  const auto value = [](size_t count) { return static_cast<double>(count); };
+  return {
+      metrics::GaugeOf("ithaca_groups", "Groups.",
+                       {{{{"state", "forming"}}, value(census->forming)},
+                        {{{"state", "complete"}}, value(census->complete)}}),
+      metrics::GaugeOf("ithaca_group_members", "Slots that are held.",
+                       {{{}, value(census->members)}})};
+}
+
+absl::Status DaemonImpl::StartMetrics() {
+  metrics_.AddSource([] { return metrics::ProcessFigures("/proc"); });
+  metrics_.AddSource([this] { return GroupFigures(); });
+  if (options_.metrics.empty()) return absl::OkStatus();
+  const auto address = metrics::ParseScrapeAddress(options_.metrics);
+  if (!address.ok()) return address.status();
+  auto door =
+      metrics::ScrapeDoor::Start(*address, [this] { return metrics_.Text(); });
+  if (!door.ok()) return door.status();
+  scrape_door_ = std::move(*door);
+  options_.log->Info("metrics at " + scrape_door_->address());
+  if (address->unix_path.empty() && !address->loopback) {
+    options_.log->Warn(absl::StrCat(
+        "metrics can be read by whoever reaches ", scrape_door_->address(),
+        "; prefer 127.0.0.1 or unix:PATH, with a proxy that asks for a "
+        "certificate before it"));
+  }
   return absl::OkStatus();
 }
 
@@ -235,6 +351,8 @@ void DaemonImpl::Stop() {
                       std::chrono::milliseconds(options_.drain_ms));
     server_->Wait();
   }
+  // Scrapes ask the services.
+  scrape_door_.reset();
   door_.reset();
   server_.reset();
   topology_.reset();

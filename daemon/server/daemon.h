@@ -13,6 +13,7 @@
 #include "daemon/groups/types.h"
 #include "daemon/server/log.h"
 #include "daemon/server/method_table.h"
+#include "daemon/server/rate_limiter.h"
 
 namespace ithaca::server {
 
@@ -26,6 +27,10 @@ struct DaemonOptions {
   // the one that is believed most first; all win over what the machine says.
   std::vector<std::string> topology_files;
   groups::Limits limits;
+  // Where Prometheus reads the metrics; see metrics::ParseScrapeAddress. Empty:
+  // nowhere.
+  std::string metrics;
+  RateLimits rate_limits;
   // How long calls in flight may take to end when the daemon stops, ms. Streams
   // and waits are ended at once; what is left takes milliseconds, but a client
   // that is idle in gRPC's blocking API does not answer the farewell, and is
@@ -53,6 +58,9 @@ class Daemon {
   // Members of groups stay members, and resume when the daemon is back.
   // Idempotent.
   virtual void Stop() = 0;
+
+  // Whether the part that decides about groups answers within `timeout_ms`.
+  virtual bool Responds(int64_t timeout_ms) = 0;
 
   virtual const std::string& socket_path() const = 0;
 };

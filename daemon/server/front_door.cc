@@ -129,22 +129,21 @@ void FrontDoor::ShedOne() {
   const int fd = accept4(options_.listener, nullptr, nullptr, SOCK_CLOEXEC);
   if (fd >= 0) close(fd);
   spare_ = open("/dev/null", O_RDONLY | O_CLOEXEC);
-  options_.log->WarnLimited(
-      "a connection was dropped: no descriptor is left; raise the limit of "
-      "open files "
-      "(ulimit -n)",
-      NowMs());
+  Refused(kNoDescriptor,
+          "a connection was dropped: no descriptor is left; raise the limit of "
+          "open files (ulimit -n)");
 }
 
 void FrontDoor::Welcome(int fd, const Peer& peer) {
   const size_t open = waiting_.size() + inside_.size();
-  if (open >= options_.max_connections ||
-      by_user_[peer.uid] >= options_.max_connections_per_user) {
-    options_.log->WarnLimited(
-        absl::StrCat(Describe(peer), " was dropped: ", open,
-                     " connections are open, ", by_user_[peer.uid],
-                     " of them this user's; close some"),
-        NowMs());
+  const auto found = by_user_.find(peer.uid);
+  const size_t of_user = found == by_user_.end() ? 0 : found->second;
+  const bool full = open >= options_.max_connections;
+  if (full || of_user >= options_.max_connections_per_user) {
+    Refused(full ? kTooMany : kTooManyOfUser,
+            absl::StrCat(Describe(peer), " was dropped: ", open,
+                         " connections are open, ", of_user,
+                         " of them this user's; close some"));
     close(fd);
     return;
   }
@@ -166,7 +165,7 @@ void FrontDoor::Look(int fd) {
   if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (count <= 0) {
     // It went without a word, as a test whether somebody listens does.
-    TurnAway(fd, "");
+    TurnAway(fd, nullptr, "");
     return;
   }
   const std::string_view seen(bytes, static_cast<size_t>(count));
@@ -178,10 +177,11 @@ void FrontDoor::Look(int fd) {
       return;
     case Preface::kBad:
       TurnAway(
-          fd, absl::StrCat(
-                  "was closed: it does not speak HTTP/2; it began with \"",
-                  absl::CHexEscape(absl::string_view(seen.data(), seen.size())),
-                  "\""));
+          fd, kNotHttp2,
+          absl::StrCat(
+              "was closed: it does not speak HTTP/2; it began with \"",
+              absl::CHexEscape(absl::string_view(seen.data(), seen.size())),
+              "\""));
   }
 }
 
@@ -199,23 +199,30 @@ void FrontDoor::LetIn(int fd) {
     if (watched >= 0) close(watched);
     if (own.has_value()) close(*own);
     Forget(peer.uid);
-    options_.log->WarnLimited(
-        absl::StrCat(Describe(peer),
-                     " was dropped: no descriptor is left; raise the limit "
-                     "of open files (ulimit -n)"),
-        NowMs());
+    Refused(kNoDescriptor,
+            absl::StrCat(Describe(peer),
+                         " was dropped: no descriptor is left; raise the limit "
+                         "of open files (ulimit -n)"));
     return;
   }
   inside_[watched] = peer.uid;
+  TellInside();
   options_.admit(*own);
 }
 
-void FrontDoor::TurnAway(int fd, const std::string& why) {
+void FrontDoor::Refused(const char* cause, const std::string& text) {
+  if (options_.refused != nullptr) options_.refused(cause);
+  options_.log->WarnLimited(text, NowMs());
+}
+
+void FrontDoor::TellInside() const {
+  if (options_.inside != nullptr) options_.inside(inside_.size());
+}
+
+void FrontDoor::TurnAway(int fd, const char* cause, const std::string& why) {
   const Peer peer = waiting_.at(fd).peer;
-  if (!why.empty()) {
-    // First the line, then the end: whoever sees the end finds the line.
-    options_.log->WarnLimited(absl::StrCat(Describe(peer), " ", why), NowMs());
-  }
+  // First the line, then the end: whoever sees the end finds the line.
+  if (cause != nullptr) Refused(cause, absl::StrCat(Describe(peer), " ", why));
   waiting_.erase(fd);
   Forget(peer.uid);
   close(fd);
@@ -231,14 +238,16 @@ void FrontDoor::ExpireLate() {
     if (found == waiting_.end() || found->second.deadline_ms != deadline)
       continue;
     TurnAway(
-        fd, absl::StrCat("was closed: it did not begin to speak HTTP/2 within ",
-                         options_.patience_ms, " ms"));
+        fd, kLate,
+        absl::StrCat("was closed: it did not begin to speak HTTP/2 within ",
+                     options_.patience_ms, " ms"));
   }
 }
 
 void FrontDoor::Gone(int watched_fd) {
   const uid_t uid = inside_.at(watched_fd);
   inside_.erase(watched_fd);
+  TellInside();
   Forget(uid);
   close(watched_fd);
 }

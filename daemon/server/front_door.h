@@ -29,6 +29,13 @@ namespace ithaca::server {
 
 class FrontDoor {
  public:
+  // Why a connection was not let in.
+  static constexpr char kTooMany[] = "TOO_MANY";
+  static constexpr char kTooManyOfUser[] = "TOO_MANY_OF_USER";
+  static constexpr char kNoDescriptor[] = "NO_DESCRIPTOR";
+  static constexpr char kNotHttp2[] = "NOT_HTTP2";
+  static constexpr char kLate[] = "LATE";
+
   struct Options {
     // Listening and non-blocking; must outlive the door.
     int listener = -1;
@@ -37,6 +44,10 @@ class FrontDoor {
     Log* log = nullptr;
     // Takes over a connection that may come in.
     std::function<void(int fd)> admit;
+    // Told of each connection that was refused, why, and of how many are inside
+    // each time that changes. On the door's thread; may be null.
+    std::function<void(const char* cause)> refused;
+    std::function<void(size_t count)> inside;
     // How long a peer may take to begin, ms.
     int64_t patience_ms = 5000;
     // Open connections, of all users and of one.
@@ -68,7 +79,10 @@ class FrontDoor {
   void Welcome(int fd, const Peer& peer);
   void Look(int fd);
   void LetIn(int fd);
-  void TurnAway(int fd, const std::string& why);
+  // `cause` null: it went by itself.
+  void TurnAway(int fd, const char* cause, const std::string& why);
+  void Refused(const char* cause, const std::string& text);
+  void TellInside() const;
   void ExpireLate();
   void Gone(int watched_fd);
   void Forget(uid_t uid);

@@ -13,15 +13,25 @@ grpc::Status GatedPlanner::Admit(const grpc::ServerContext& context,
   return caller.ok() ? grpc::Status::OK : groups::ToRpcStatus(caller.refusal());
 }
 
+template <typename Work>
+grpc::Status GatedPlanner::InPlace(grpc::ServerContext* context,
+                                   const char* method, const Work& work) {
+  if (grpc::Status no = Admit(*context, method); !no.ok()) return no;
+  const auto place = slots_->Enter(
+      context->deadline(), [context] { return context->IsCancelled(); });
+  return place.ok() ? work() : groups::ToRpcStatus(place.refusal());
+}
+
 grpc::Status GatedPlanner::Plan(grpc::ServerContext* context,
                                 const planner::v1::PlanRequest* request,
                                 planner::v1::PlanResponse* response) {
-  if (grpc::Status no = Admit(*context, "Plan"); !no.ok()) return no;
-  const grpc::Status status = planner_.Plan(context, request, response);
-  if (status.ok()) {
-    for (const auto& plan : response->plans()) shelf_->Put(plan);
-  }
-  return status;
+  return InPlace(context, "Plan", [&] {
+    const grpc::Status status = planner_.Plan(context, request, response);
+    if (status.ok()) {
+      for (const auto& plan : response->plans()) shelf_->Put(plan);
+    }
+    return status;
+  });
 }
 
 grpc::Status GatedPlanner::Validate(grpc::ServerContext* context,
@@ -35,22 +45,23 @@ grpc::Status GatedPlanner::MaxSequence(
     grpc::ServerContext* context,
     const planner::v1::MaxSequenceRequest* request,
     planner::v1::MaxSequenceResponse* response) {
-  if (grpc::Status no = Admit(*context, "MaxSequence"); !no.ok()) return no;
-  return planner_.MaxSequence(context, request, response);
+  return InPlace(context, "MaxSequence", [&] {
+    return planner_.MaxSequence(context, request, response);
+  });
 }
 
 grpc::Status GatedPlanner::Explain(grpc::ServerContext* context,
                                    const planner::v1::ExplainRequest* request,
                                    planner::v1::ExplainResponse* response) {
-  if (grpc::Status no = Admit(*context, "Explain"); !no.ok()) return no;
-  return planner_.Explain(context, request, response);
+  return InPlace(context, "Explain",
+                 [&] { return planner_.Explain(context, request, response); });
 }
 
 grpc::Status GatedPlanner::Replan(
     grpc::ServerContext* context, const planner::v1::ReplanRequest* request,
     grpc::ServerWriter<planner::v1::ReplanResponse>* writer) {
-  if (grpc::Status no = Admit(*context, "Replan"); !no.ok()) return no;
-  return planner_.Replan(context, request, writer);
+  return InPlace(context, "Replan",
+                 [&] { return planner_.Replan(context, request, writer); });
 }
 
 }  // namespace ithaca::server

@@ -1,22 +1,24 @@
 // PlannerService behind the gate. What it plans goes on the shelf, so that a
 // group can be created from the hash alone.
 //
-// Registered by the composition root. Threads: gRPC's, bounded by the server's
-// options.
+// Registered by the composition root. Threads: gRPC's; those that plan and
+// those that wait for it are bounded by the slots.
 #ifndef ITHACA_DAEMON_SERVER_GATED_PLANNER_H_
 #define ITHACA_DAEMON_SERVER_GATED_PLANNER_H_
 
 #include "daemon/groups/gate.h"
 #include "daemon/groups/plan_shelf.h"
 #include "daemon/planner/planner_service.h"
+#include "daemon/server/planner_slots.h"
 
 namespace ithaca::server {
 
 class GatedPlanner final : public planner::v1::PlannerService::Service {
  public:
-  // Both must outlive the service.
-  GatedPlanner(groups::Gate* gate, groups::PlanShelf* shelf)
-      : gate_(gate), shelf_(shelf) {}
+  // All must outlive the service.
+  GatedPlanner(groups::Gate* gate, groups::PlanShelf* shelf,
+               PlannerSlots* slots)
+      : gate_(gate), shelf_(shelf), slots_(slots) {}
 
   grpc::Status Plan(grpc::ServerContext* context,
                     const planner::v1::PlanRequest* request,
@@ -36,9 +38,14 @@ class GatedPlanner final : public planner::v1::PlannerService::Service {
 
  private:
   grpc::Status Admit(const grpc::ServerContext& context, const char* method);
+  // Runs `work` when the caller may call and has a place at the planner.
+  template <typename Work>
+  grpc::Status InPlace(grpc::ServerContext* context, const char* method,
+                       const Work& work);
 
   groups::Gate* const gate_;
   groups::PlanShelf* const shelf_;
+  PlannerSlots* const slots_;
   planner::PlannerService planner_;
 };
 

@@ -2,7 +2,9 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <time.h>
 
+#include <chrono>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -17,6 +19,8 @@
 #include "daemon/server/daemon.h"
 #include "daemon/server/grpc_log.h"
 #include "daemon/server/log.h"
+#include "daemon/server/rate_limiter.h"
+#include "daemon/server/service_manager.h"
 #include "daemon/server/version.h"
 
 ABSL_FLAG(std::string, run_dir, "",
@@ -43,8 +47,22 @@ ABSL_FLAG(absl::Duration, member_grace, absl::Seconds(30),
           "How long members of groups may take to come back after a restart of "
           "the daemon "
           "before they count as lost.");
+ABSL_FLAG(std::string, metrics, "",
+          "Where Prometheus reads the metrics: 127.0.0.1:PORT, [::1]:PORT or "
+          "unix:/PATH. Empty: nowhere.");
+ABSL_FLAG(std::string, rate_limits, "",
+          "Calls per second and user, by what they cost: "
+          "cheap=10000,planning=200,stream=2000 are the defaults; ten seconds "
+          "of it may come at once; 0: no limit.");
+ABSL_FLAG(std::string, log_format, "logfmt",
+          "Form of the log on standard error: logfmt or json.");
+ABSL_FLAG(std::string, log_level, "info",
+          "The least important lines to log: debug, info, warn or error.");
 
 namespace {
+
+using ithaca::server::Log;
+using ithaca::server::ServiceManager;
 
 constexpr char kUsage[] =
     "The per-node daemon of Ithaca: plans sequence parallelism and coordinates "
@@ -61,15 +79,23 @@ constexpr char kUsage[] =
     "  ithacad --store=sqlite:/var/lib/ithaca/store.db\n"
     "  ithacactl status        # asks it how it is";
 
-// Waits for a signal to stop. The mask was set before any thread was made.
-int WaitForSignal(const sigset_t& signals) {
-  int signal = 0;
-  while (sigwait(&signals, &signal) != 0) {
+// Waits for a signal to stop. The mask was set before any thread was made. The
+// manager hears that the daemon is alive as long as it really answers.
+int WaitForSignal(const sigset_t& signals, const ServiceManager& manager,
+                  ithaca::server::Daemon* daemon) {
+  const auto every =
+      manager.alive_every().value_or(std::chrono::milliseconds(3'600'000));
+  const timespec wait = absl::ToTimespec(absl::FromChrono(every));
+  for (;;) {
+    const int signal = sigtimedwait(&signals, nullptr, &wait);
+    if (signal > 0) return signal;
+    if (manager.alive_every().has_value() && daemon->Responds(every.count()))
+      manager.Alive();
   }
-  return signal;
 }
 
-int Run(ithaca::server::Log* log, const sigset_t& signals) {
+int Run(Log* log, const sigset_t& signals) {
+  const ServiceManager manager = ServiceManager::FromEnvironment();
   ithaca::server::DaemonOptions options;
   options.log = log;
   options.run_dir = absl::GetFlag(FLAGS_run_dir);
@@ -78,6 +104,14 @@ int Run(ithaca::server::Log* log, const sigset_t& signals) {
   options.drain_ms = absl::ToInt64Milliseconds(absl::GetFlag(FLAGS_drain));
   options.limits.detach_grace_ms =
       absl::ToInt64Milliseconds(absl::GetFlag(FLAGS_member_grace));
+  options.metrics = absl::GetFlag(FLAGS_metrics);
+  const auto rates =
+      ithaca::server::ParseRateLimits(absl::GetFlag(FLAGS_rate_limits));
+  if (!rates.ok()) {
+    log->Error(std::string(rates.status().message()));
+    return 1;
+  }
+  options.rate_limits = *rates;
   if (options.run_dir.empty()) {
     const auto run_dir = ithaca::client::RunDirectory();
     if (!run_dir.ok()) {
@@ -93,8 +127,10 @@ int Run(ithaca::server::Log* log, const sigset_t& signals) {
   }
   log->Info(absl::StrCat("ithacad ", ithaca::server::kVersion, " serves ",
                          (*daemon)->socket_path()));
-  const int signal = WaitForSignal(signals);
+  manager.Ready("serves " + (*daemon)->socket_path());
+  const int signal = WaitForSignal(signals, manager, daemon->get());
   log->Info(absl::StrCat("draining after signal ", signal));
+  manager.Stopping("draining");
   (*daemon)->Stop();
   log->Info("stopped");
   return 0;
@@ -123,7 +159,16 @@ int main(int argc, char** argv) {
     return 2;
   }
   // Lives for ever: gRPC's threads may log until the very end.
-  static auto* const log = new ithaca::server::Log();
+  const auto format =
+      ithaca::server::ParseLogFormat(absl::GetFlag(FLAGS_log_format));
+  const auto level = ithaca::server::ParseLevel(absl::GetFlag(FLAGS_log_level));
+  for (const absl::Status& status : {format.status(), level.status()}) {
+    if (status.ok()) continue;
+    std::fprintf(stderr, "ithacad: %s\n",
+                 std::string(status.message()).c_str());
+    return 2;
+  }
+  static auto* const log = new Log(*format, *level);
   ithaca::server::RouteGrpcLog(log);
   return Run(log, signals);
 }

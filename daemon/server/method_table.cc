@@ -14,6 +14,8 @@ constexpr char kInsteadOfTuning[] =
 MethodTable Make() {
   const MethodRule any{Access::kAnyUser, ""};
   const MethodRule daemon{Access::kDaemon, ""};
+  const MethodRule planning{Access::kAnyUser, "", false, Cost::kPlanning};
+  const MethodRule stream{Access::kAnyUser, "", false, Cost::kStream};
   const MethodRule built_in{Access::kBuiltIn, ""};
   const MethodRule no_tuning{Access::kNotServed, kInsteadOfTuning};
   MethodTable table = {
@@ -26,7 +28,7 @@ MethodTable Make() {
       {"/ithaca.cluster.v1.ClusterService/GetCluster", any},
 
       {"/ithaca.groups.v1.GroupsService/CreateGroup", any},
-      {"/ithaca.groups.v1.GroupsService/JoinGroup", any},
+      {"/ithaca.groups.v1.GroupsService/JoinGroup", stream},
       {"/ithaca.groups.v1.GroupsService/LeaveGroup", any},
       {"/ithaca.groups.v1.GroupsService/PublishBlob", any},
       {"/ithaca.groups.v1.GroupsService/GetBlob", any},
@@ -36,14 +38,14 @@ MethodTable Make() {
       {"/ithaca.groups.v1.GroupsService/ExplainGroup", any},
       {"/ithaca.groups.v1.GroupsService/GetGroup", any},
       {"/ithaca.groups.v1.GroupsService/ListGroups", any},
-      {"/ithaca.groups.v1.GroupsService/WatchGroup", any},
+      {"/ithaca.groups.v1.GroupsService/WatchGroup", stream},
       {"/ithaca.groups.v1.GroupsService/DeleteGroup", any},
 
-      {"/ithaca.planner.v1.PlannerService/Plan", any},
+      {"/ithaca.planner.v1.PlannerService/Plan", planning},
       {"/ithaca.planner.v1.PlannerService/Validate", any},
-      {"/ithaca.planner.v1.PlannerService/MaxSequence", any},
-      {"/ithaca.planner.v1.PlannerService/Explain", any},
-      {"/ithaca.planner.v1.PlannerService/Replan", any},
+      {"/ithaca.planner.v1.PlannerService/MaxSequence", planning},
+      {"/ithaca.planner.v1.PlannerService/Explain", planning},
+      {"/ithaca.planner.v1.PlannerService/Replan", planning},
 
       {"/ithaca.topology.v1.TopologyService/GetTopology", any},
 

@@ -25,12 +25,24 @@ enum class Access {
   kNotServed,
 };
 
+// What a call costs the daemon; each class has a rate of its own per identity.
+enum class Cost {
+  // A look-up or a small write.
+  kCheap,
+  // Search for a plan: processor time.
+  kPlanning,
+  // A stream that stays open.
+  kStream,
+};
+inline constexpr int kCostClasses = 3;
+
 struct MethodRule {
   Access access = Access::kNotServed;
   // For kNotServed: what to use instead, a clause without a full stop.
   std::string instead;
   // For kAnyUser: a daemon may call it on behalf of a user of its node.
   bool through_daemons = false;
+  Cost cost = Cost::kCheap;
 };
 
 // By "/package.Service/Method".
