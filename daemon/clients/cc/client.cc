@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/clients/cc/patience.h"
 #include "daemon/clients/cc/rpc_error.h"
 #include "daemon/clients/cc/socket_path.h"
 
@@ -81,43 +82,42 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Connect(
       new Client(std::move(socket), options.timeout_ms, std::move(channel)));
 }
 
-void Client::Prepare(grpc::ClientContext* context) const {
-  context->set_deadline(std::chrono::system_clock::now() +
-                        std::chrono::milliseconds(timeout_ms_));
+absl::Status Client::Ask(
+    const std::function<grpc::Status(grpc::ClientContext*)>& call) const {
+  return FromRpc(CallPatiently(
+      std::chrono::system_clock::now() + std::chrono::milliseconds(timeout_ms_),
+      call));
 }
 
 absl::StatusOr<planner::v1::PlanResponse> Client::Plan(
     const planner::v1::PlanRequest& request) {
-  grpc::ClientContext context;
-  Prepare(&context);
   planner::v1::PlanResponse response;
-  const absl::Status status =
-      FromRpc(planner_->Plan(&context, request, &response));
+  const absl::Status status = Ask([&](grpc::ClientContext* context) {
+    return planner_->Plan(context, request, &response);
+  });
   if (!status.ok()) return status;
   return response;
 }
 
 absl::StatusOr<groups_v1::CreateGroupResponse> Client::CreateGroup(
     const groups_v1::CreateGroupRequest& request) {
-  grpc::ClientContext context;
-  Prepare(&context);
   groups_v1::CreateGroupResponse response;
-  const absl::Status status =
-      FromRpc(groups_->CreateGroup(&context, request, &response));
+  const absl::Status status = Ask([&](grpc::ClientContext* context) {
+    return groups_->CreateGroup(context, request, &response);
+  });
   if (!status.ok()) return status;
   return response;
 }
 
 absl::StatusOr<groups_v1::Group> Client::GetGroup(const std::string& group_id,
                                                   bool include_plan) {
-  grpc::ClientContext context;
-  Prepare(&context);
   groups_v1::GetGroupRequest request;
   request.set_group_id(group_id);
   request.set_include_plan(include_plan);
   groups_v1::GetGroupResponse response;
-  const absl::Status status =
-      FromRpc(groups_->GetGroup(&context, request, &response));
+  const absl::Status status = Ask([&](grpc::ClientContext* context) {
+    return groups_->GetGroup(context, request, &response);
+  });
   if (!status.ok()) return status;
   return std::move(*response.mutable_group());
 }
@@ -126,11 +126,10 @@ absl::StatusOr<std::vector<groups_v1::Group>> Client::ListGroups() {
   std::vector<groups_v1::Group> all;
   groups_v1::ListGroupsRequest request;
   do {
-    grpc::ClientContext context;
-    Prepare(&context);
     groups_v1::ListGroupsResponse response;
-    const absl::Status status =
-        FromRpc(groups_->ListGroups(&context, request, &response));
+    const absl::Status status = Ask([&](grpc::ClientContext* context) {
+      return groups_->ListGroups(context, request, &response);
+    });
     if (!status.ok()) return status;
     for (auto& group : *response.mutable_groups())
       all.push_back(std::move(group));
@@ -140,13 +139,13 @@ absl::StatusOr<std::vector<groups_v1::Group>> Client::ListGroups() {
 }
 
 absl::Status Client::DeleteGroup(const std::string& group_id, bool force) {
-  grpc::ClientContext context;
-  Prepare(&context);
   groups_v1::DeleteGroupRequest request;
   request.set_group_id(group_id);
   request.set_force(force);
   groups_v1::DeleteGroupResponse response;
-  return FromRpc(groups_->DeleteGroup(&context, request, &response));
+  return Ask([&](grpc::ClientContext* context) {
+    return groups_->DeleteGroup(context, request, &response);
+  });
 }
 
 absl::StatusOr<std::unique_ptr<Membership>> Client::JoinGroup(

@@ -18,6 +18,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -64,7 +65,9 @@ class Client {
  private:
   Client(std::string socket, int64_t timeout_ms,
          std::shared_ptr<grpc::Channel> channel);
-  void Prepare(grpc::ClientContext* context) const;
+  // Makes the call until the client's time is over; see CallPatiently.
+  absl::Status Ask(
+      const std::function<grpc::Status(grpc::ClientContext*)>& call) const;
 
   const std::string socket_;
   const int64_t timeout_ms_;

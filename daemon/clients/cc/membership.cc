@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "daemon/clients/cc/patience.h"
 #include "daemon/clients/cc/rpc_error.h"
 
 namespace ithaca::client {
@@ -181,6 +182,11 @@ grpc::Status Membership::ReadOneStream() {
 bool Membership::WaitToRetry(const grpc::Status& ended,
                              int64_t* give_up_at_ms) {
   std::unique_lock<std::mutex> lock(mutex_);
+  // Who joins waits as it is told, for as long as Join does.
+  if (const auto later = RetryAfter(ended)) {
+    changed_.wait_for(lock, *later, [this] { return stopping_; });
+    return !stopping_;
+  }
   // A store that fails may work again before others take us for lost.
   const absl::Status status = FromRpc(ended);
   const bool worth_it = IsAway(status) || ReasonOf(status) == "STORE_FAILED";
@@ -319,10 +325,11 @@ absl::Status Membership::Call(
   const auto deadline = std::chrono::system_clock::now() +
                         std::chrono::milliseconds(timeout_ms_ + wait_ms);
   for (;;) {
-    grpc::ClientContext context;
-    context.set_deadline(deadline);
-    context.set_wait_for_ready(true);
-    absl::Status status = FromRpc(call(&context));
+    absl::Status status =
+        FromRpc(CallPatiently(deadline, [&](grpc::ClientContext* context) {
+          context->set_wait_for_ready(true);
+          return call(context);
+        }));
     if (!IsAway(status) || std::chrono::system_clock::now() >= deadline)
       return status;
     std::this_thread::sleep_for(std::chrono::milliseconds(kRetryEveryMs));
