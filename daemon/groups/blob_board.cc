@@ -44,10 +44,12 @@ Result<bool> BlobBoard::Publish(Blob blob, Effects* effects) {
         "publish fewer or smaller ones",
         {}};
   }
-  for (auto it = waiters_.begin(); it != waiters_.end();) {
-    const bool waits_for_it = it->second.name == blob.name;
-    if (waits_for_it) effects->answers.push_back({it->first, blob});
-    it = waits_for_it ? waiters_.erase(it) : std::next(it);
+  const auto waiting = by_name_.find(blob.name);
+  if (waiting != by_name_.end()) {
+    for (const WaiterId id : std::set<WaiterId>(waiting->second)) {
+      effects->answers.push_back({id, Waited{blob}});
+      CancelWaiter(id);
+    }
   }
   return Restore(std::move(blob));
 }
@@ -60,13 +62,11 @@ bool BlobBoard::Restore(Blob blob) {
   return true;
 }
 
-Result<std::optional<Blob>> BlobBoard::Get(const std::string& name,
-                                           WaiterId waiter, Millis deadline,
-                                           Millis now,
+Result<std::optional<Blob>> BlobBoard::Get(const Request& request, Millis now,
                                            const std::string& situation) {
-  const auto found = blobs_.find(name);
+  const auto found = blobs_.find(request.name);
   if (found != blobs_.end()) return std::optional<Blob>(found->second);
-  if (deadline <= now) return NotPublished(name, 0, situation);
+  if (request.deadline <= now) return NotPublished(request.name, 0, situation);
   if (waiters_.size() >= limits_.max_waiters_per_group) {
     return Refusal{absl::StatusCode::kResourceExhausted,
                    "LIMIT_EXCEEDED",
@@ -75,14 +75,29 @@ Result<std::optional<Blob>> BlobBoard::Get(const std::string& name,
                    "wait with one call per blob and rank",
                    {}};
   }
-  waiters_[waiter] = Waiter{name, deadline, now};
+  waiters_[request.waiter] = Waiter{request, now};
+  by_name_[request.name].insert(request.waiter);
+  due_.insert({request.deadline, request.waiter});
   return std::optional<Blob>();
+}
+
+void BlobBoard::CancelWaiter(WaiterId waiter) {
+  const auto found = waiters_.find(waiter);
+  if (found == waiters_.end()) return;
+  const Request& request = found->second.request;
+  const auto waiting = by_name_.find(request.name);
+  waiting->second.erase(waiter);
+  if (waiting->second.empty()) by_name_.erase(waiting);
+  due_.erase({request.deadline, waiter});
+  waiters_.erase(found);
 }
 
 bool BlobBoard::Clear(const Refusal& why, Effects* effects) {
   for (const auto& [id, waiter] : waiters_)
     effects->answers.push_back({id, why});
   waiters_.clear();
+  by_name_.clear();
+  due_.clear();
   const bool had_blobs = !blobs_.empty();
   blobs_.clear();
   bytes_ = 0;
@@ -91,24 +106,35 @@ bool BlobBoard::Clear(const Refusal& why, Effects* effects) {
 
 void BlobBoard::Tick(Millis now, const std::string& situation,
                      Effects* effects) {
-  for (auto it = waiters_.begin(); it != waiters_.end();) {
-    const Waiter& waiter = it->second;
-    const bool late = waiter.deadline <= now;
-    if (late) {
-      effects->answers.push_back(
-          {it->first,
-           NotPublished(waiter.name, now - waiter.since, situation)});
-    }
-    it = late ? waiters_.erase(it) : std::next(it);
+  while (!due_.empty() && due_.begin()->first <= now) {
+    const WaiterId id = due_.begin()->second;
+    const Waiter& waiter = waiters_.at(id);
+    effects->answers.push_back(
+        {id, NotPublished(waiter.request.name, now - waiter.since, situation)});
+    CancelWaiter(id);
   }
 }
 
 std::optional<Millis> BlobBoard::NextDeadline() const {
-  std::optional<Millis> next;
-  for (const auto& [id, waiter] : waiters_) {
-    if (!next.has_value() || waiter.deadline < *next) next = waiter.deadline;
+  if (due_.empty()) return std::nullopt;
+  return due_.begin()->first;
+}
+
+std::vector<Waiting> BlobBoard::Waits() const {
+  std::vector<Waiting> waits;
+  for (const auto& [name, ids] : by_name_) {
+    Waiting wait;
+    wait.code = "BLOB";
+    wait.text = absl::StrCat("nobody published ", name, " yet");
+    for (const WaiterId id : ids) {
+      const Request& request = waiters_.at(id).request;
+      wait.waiting_slots.push_back(request.slot);
+      if (!wait.deadline.has_value() || request.deadline < *wait.deadline)
+        wait.deadline = request.deadline;
+    }
+    waits.push_back(std::move(wait));
   }
-  return next;
+  return waits;
 }
 
 }  // namespace ithaca::groups

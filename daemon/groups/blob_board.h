@@ -9,7 +9,10 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "daemon/groups/refusal.h"
 #include "daemon/groups/types.h"
@@ -25,13 +28,19 @@ class BlobBoard {
   Result<bool> Publish(Blob blob, Effects* effects);
   // Adds a blob from the store. False: it is there.
   bool Restore(Blob blob);
+  struct Request {
+    std::string name;
+    // Who asks.
+    uint32_t slot = 0;
+    WaiterId waiter = 0;
+    Millis deadline = 0;
+  };
   // The blob; or nothing, and the waiter is answered later; or
   // BLOB_NOT_PUBLISHED when the deadline has passed. `situation` is a sentence
   // for that message.
-  Result<std::optional<Blob>> Get(const std::string& name, WaiterId waiter,
-                                  Millis deadline, Millis now,
+  Result<std::optional<Blob>> Get(const Request& request, Millis now,
                                   const std::string& situation);
-  void CancelWaiter(WaiterId waiter) { waiters_.erase(waiter); }
+  void CancelWaiter(WaiterId waiter);
   // Forgets all blobs and refuses all waiters. True: there were blobs.
   bool Clear(const Refusal& why, Effects* effects);
   // Refuses the waiters whose deadline has come.
@@ -39,11 +48,13 @@ class BlobBoard {
   std::optional<Millis> NextDeadline() const;
 
   const std::map<std::string, Blob>& blobs() const { return blobs_; }
+  // Of all blobs together.
+  size_t bytes() const { return bytes_; }
+  std::vector<Waiting> Waits() const;
 
  private:
   struct Waiter {
-    std::string name;
-    Millis deadline = 0;
+    Request request;
     Millis since = 0;
   };
 
@@ -51,6 +62,8 @@ class BlobBoard {
   std::map<std::string, Blob> blobs_;
   size_t bytes_ = 0;
   std::map<WaiterId, Waiter> waiters_;
+  std::map<std::string, std::set<WaiterId>> by_name_;
+  std::set<std::pair<Millis, WaiterId>> due_;
 };
 
 }  // namespace ithaca::groups

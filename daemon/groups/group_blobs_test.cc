@@ -16,14 +16,15 @@ TEST_F(GroupMachineTest, ABlobReachesThoseWhoWaitAndThoseWhoCome) {
   ASSERT_TRUE(waits.ok());
   EXPECT_FALSE(waits.value().has_value());
   ASSERT_TRUE(
-      machine_.Publish(kOwner, FenceOf("a", a), "other", "y", &effects_).ok());
+      machine_.Publish(kOwner, FenceOf("a", a), "other", "y", now_, &effects_)
+          .ok());
   EXPECT_TRUE(effects_.answers.empty());
   ASSERT_TRUE(
-      machine_.Publish(kOwner, FenceOf("a", a), "id", "secret", &effects_)
+      machine_.Publish(kOwner, FenceOf("a", a), "id", "secret", now_, &effects_)
           .ok());
   ASSERT_EQ(effects_.answers.size(), 1u);
   EXPECT_EQ(effects_.answers[0].waiter, 7u);
-  EXPECT_EQ(*effects_.answers[0].answer.value().data, "secret");
+  EXPECT_EQ(*effects_.answers[0].answer.value().blob.data, "secret");
   const auto now = machine_.GetBlob(kOwner, FenceOf("b", b), "id", 8, 0, now_);
   ASSERT_TRUE(now.ok() && now.value().has_value());
   EXPECT_EQ(now.value()->publisher_slot, 0u);
@@ -33,15 +34,18 @@ TEST_F(GroupMachineTest, PublishingAgainIsFineWithTheSameBytesOnly) {
   Create("g", 2);
   const JoinAnswer a = Join("a", 1), b = Join("b", 2);
   ASSERT_TRUE(
-      machine_.Publish(kOwner, FenceOf("a", a), "id", "x", &effects_).ok());
+      machine_.Publish(kOwner, FenceOf("a", a), "id", "x", now_, &effects_)
+          .ok());
   Take();
   EXPECT_TRUE(
-      machine_.Publish(kOwner, FenceOf("b", b), "id", "x", &effects_).ok());
+      machine_.Publish(kOwner, FenceOf("b", b), "id", "x", now_, &effects_)
+          .ok());
   EXPECT_TRUE(effects_.dirty.empty());
-  EXPECT_EQ(machine_.Publish(kOwner, FenceOf("b", b), "id", "z", &effects_)
-                .refusal()
-                .reason,
-            "BLOB_CONFLICT");
+  EXPECT_EQ(
+      machine_.Publish(kOwner, FenceOf("b", b), "id", "z", now_, &effects_)
+          .refusal()
+          .reason,
+      "BLOB_CONFLICT");
 }
 
 TEST_F(GroupMachineTest, ANewEpochVoidsBlobsAndEndsWaits) {
@@ -49,7 +53,8 @@ TEST_F(GroupMachineTest, ANewEpochVoidsBlobsAndEndsWaits) {
   const JoinAnswer a = Join("a", 1);
   Join("b", 2);
   ASSERT_TRUE(
-      machine_.Publish(kOwner, FenceOf("a", a), "id", "old", &effects_).ok());
+      machine_.Publish(kOwner, FenceOf("a", a), "id", "old", now_, &effects_)
+          .ok());
   ASSERT_TRUE(
       machine_.GetBlob(kOwner, FenceOf("a", a), "never", 7, 500, now_).ok());
   Take();
@@ -90,8 +95,8 @@ TEST_F(GroupMachineTest, BlobsAreBounded) {
   const JoinAnswer a = Join("a", 1);
   const Fence fence = FenceOf("a", a);
   const auto reason = [&](const std::string& name, size_t bytes) {
-    const auto done = machine_.Publish(kOwner, fence, name,
-                                       std::string(bytes, 'x'), &effects_);
+    const auto done = machine_.Publish(
+        kOwner, fence, name, std::string(bytes, 'x'), now_, &effects_);
     return done.ok() ? "OK" : done.refusal().reason;
   };
   EXPECT_EQ(reason("n", 0), "INVALID_REQUEST");

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/groups/record_keys.h"
 #include "daemon/groups/records.h"
 
 namespace ithaca::groups {
@@ -50,6 +51,7 @@ absl::Status GroupEngine::Load() {
   auto loaded = LoadGroups(*options_.store, options_.limits, options_.clock());
   if (!loaded.ok()) return loaded.status();
   machine_ = std::move(loaded->machine);
+  if (options_.replanner != nullptr) machine_->SetReplanner(options_.replanner);
   counters_revision_ = loaded->counters_revision;
   return absl::OkStatus();
 }
@@ -118,8 +120,7 @@ void GroupEngine::RunAll(std::deque<Command> commands) {
       command.answer(broken_);
       continue;
     }
-    Turn turn{*machine_, *options_.store, options_.clock(), batch.effects,
-              batch.plans};
+    Turn turn{*machine_, *options_.store, options_.clock(), batch.effects};
     command.work(turn);
     batch.answers.push_back(std::move(command.answer));
     if (batch.effects.dirty.full()) Commit(&batch);
@@ -142,8 +143,7 @@ void GroupEngine::Commit(Batch* batch) {
 }
 
 std::optional<Refusal> GroupEngine::Write(const Batch& batch) {
-  const std::vector<store::Op> ops =
-      EncodeDirty(batch.effects.dirty, *machine_, batch.plans);
+  const std::vector<store::Op> ops = EncodeDirty(batch.effects, *machine_);
   const auto result =
       options_.store->Txn({{kCountersKey, counters_revision_}}, ops);
   if (!result.ok()) return StoreFailed(result.status());
@@ -183,12 +183,18 @@ void GroupEngine::CarryGraceOver(const GroupMachine* old) {
   const Millis soon = options_.clock() + kRetryLossMs;
   for (const auto& [id, group] : machine_->groups()) {
     const Group* before = old->Peek(id);
-    for (uint32_t i = 0; i < group->slots().size(); ++i) {
-      const Group::Slot* was = before != nullptr && i < before->slots().size()
-                                   ? &before->slots()[i]
-                                   : nullptr;
+    std::vector<uint64_t> lives;
+    for (const Seat& seat : group->roster().slots()) {
+      if (seat.member.has_value()) lives.push_back(seat.member->incarnation);
+    }
+    for (const auto& [life, seat] : group->roster().spares())
+      lives.push_back(life);
+    for (const uint64_t life : lives) {
+      const Seat* was =
+          before != nullptr ? before->roster().FindLife(life) : nullptr;
       const bool waits = was != nullptr && was->detach_deadline.has_value();
-      machine_->SetDetachDeadline(id, i, waits ? *was->detach_deadline : soon);
+      machine_->SetDetachDeadline(id, life,
+                                  waits ? *was->detach_deadline : soon);
     }
   }
 }

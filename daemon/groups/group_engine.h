@@ -18,7 +18,6 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -58,8 +57,6 @@ class GroupEngine {
     store::Store& store;
     Millis now;
     Effects& effects;
-    // Bytes of plans that the command's group runs, by hash.
-    std::map<std::string, std::string>& plans;
   };
   using Work = std::function<void(Turn&)>;
   // Called once per posted command, after its changes are durable (nothing), or
@@ -72,6 +69,8 @@ class GroupEngine {
     store::Store* store = nullptr;
     EngineListener* listener = nullptr;
     std::function<Millis()> clock;
+    // See GroupMachine::SetReplanner. On the engine's thread.
+    Replanner replanner;
     // Told once per failure of the store, and once when it works again.
     std::function<void(const std::string&)> log;
   };
@@ -94,7 +93,6 @@ class GroupEngine {
   };
   struct Batch {
     Effects effects;
-    std::map<std::string, std::string> plans;
     std::vector<Answer> answers;
   };
 

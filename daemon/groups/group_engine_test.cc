@@ -17,7 +17,7 @@
 namespace ithaca::groups {
 namespace {
 
-constexpr Caller kOwner{1000, 1000, 77, false};
+const Caller kOwner{1000, 1000, 77, false};
 
 // Remembers what it was told; its fields are read between commands, when the
 // engine is quiet.
@@ -87,7 +87,7 @@ class GroupEngineTest : public testing::Test {
           turn.machine
               .Create(kOwner, {"g", 2, "hash", 0}, turn.now, &turn.effects)
               .ok());
-      turn.plans["hash"] = "plan";
+      turn.effects.plans["hash"] = "plan";
     });
   }
   std::string Join(const std::string& member, StreamId stream) {

@@ -3,17 +3,10 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/groups/request_checks.h"
 
 namespace ithaca::groups {
 namespace {
-
-constexpr size_t kMaxNameBytes = 128;
-constexpr size_t kMaxHostBytes = 255;
-constexpr size_t kMaxEndpointBytes = 1024;
-
-bool MayUse(const Caller& caller, const Group& group) {
-  return caller.admin || caller.uid == group.record().owner_uid;
-}
 
 Refusal NotOwner(const Caller& caller, const std::string& group_id) {
   return Refusal{
@@ -34,201 +27,44 @@ Refusal NotFound(const std::string& group_id) {
       {}};
 }
 
-std::optional<Refusal> CheckJoin(const JoinCommand& command,
-                                 const Limits& limits) {
-  if (auto refusal = CheckGroupId(command.group_id)) return refusal;
-  if (auto refusal = CheckName("member_id", command.member_id)) return refusal;
-  if (command.host.size() > kMaxHostBytes) {
-    return InvalidRequest(
-        absl::StrCat("host: has ", command.host.size(), " bytes"),
-        absl::StrCat("give at most ", kMaxHostBytes));
-  }
-  if (command.endpoint.size() > kMaxEndpointBytes) {
-    return InvalidRequest(
-        absl::StrCat("endpoint: has ", command.endpoint.size(), " bytes"),
-        absl::StrCat("give at most ", kMaxEndpointBytes));
-  }
-  if (command.formation_timeout_ms < 0 ||
-      command.formation_timeout_ms > limits.max_wait_ms) {
-    return InvalidRequest("formation_timeout: is negative or above 24 hours",
-                          "give one between, or none for 10 minutes");
-  }
-  return std::nullopt;
+Refusal OverQuota(uint32_t uid, size_t has, const std::string& what,
+                  size_t most) {
+  return Refusal{absl::StatusCode::kResourceExhausted,
+                 "LIMIT_EXCEEDED",
+                 absl::StrCat("user ", uid, " has ", has, " ", what, "; ", most,
+                              " are possible for one user"),
+                 "delete groups that are not used",
+                 {}};
 }
 
 }  // namespace
 
-std::optional<Refusal> CheckGroupId(const std::string& group_id) {
-  const auto good = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
-  };
-  if (!group_id.empty() && group_id.size() <= kMaxNameBytes &&
-      std::all_of(group_id.begin(), group_id.end(), good)) {
-    return std::nullopt;
-  }
-  return InvalidRequest("group_id: is empty, too long or has other characters",
-                        "use 1 to 128 of A-Z a-z 0-9 . _ -");
+Result<ReplanAnswer> GroupMachine::NoPlans(const ReplanQuestion& question) {
+  return Refusal{
+      absl::StatusCode::kFailedPrecondition,
+      "REPLAN_IMPOSSIBLE",
+      "nobody makes plans for what is left of plan " + question.plan_hash,
+      "make a group from another plan",
+      {}};
 }
 
-std::optional<Refusal> CheckName(const std::string& field,
-                                 const std::string& name) {
-  const auto good = [](char c) { return c > ' ' && c < 0x7f; };
-  if (!name.empty() && name.size() <= kMaxNameBytes &&
-      std::all_of(name.begin(), name.end(), good)) {
-    return std::nullopt;
-  }
-  return InvalidRequest(
-      field + ": is empty, too long or has other characters",
-      "use 1 to 128 printable ASCII characters without space");
-}
+// ---- looking up
 
-Result<bool> GroupMachine::Create(const Caller& caller,
-                                  const CreateCommand& command, Millis now,
-                                  Effects* effects) {
-  if (auto refusal = CheckGroupId(command.group_id)) return *refusal;
-  if (command.size == 0 || command.size > limits_.max_group_size) {
-    return Refusal{absl::StatusCode::kResourceExhausted,
-                   "LIMIT_EXCEEDED",
-                   absl::StrCat("the plan has ", command.size, " ranks; 1 to ",
-                                limits_.max_group_size, " are possible"),
-                   "make the group from a smaller plan",
-                   {}};
-  }
-  const auto found = groups_.find(command.group_id);
-  if (found != groups_.end()) {
-    const Group::Record& record = found->second->record();
-    if (record.owner_uid == caller.uid && record.plan_hash == command.plan_hash)
-      return false;
-    if (!MayUse(caller, *found->second))
-      return NotOwner(caller, command.group_id);
-    return Refusal{
-        absl::StatusCode::kAlreadyExists,
-        "GROUP_EXISTS",
-        absl::StrCat("group ", command.group_id, " exists with plan ",
-                     record.plan_hash, " and owner ", record.owner_uid),
-        "use another name, or delete that group first",
-        {{"plan_hash", record.plan_hash}}};
-  }
-  if (groups_.size() >= limits_.max_groups) {
-    return Refusal{
-        absl::StatusCode::kResourceExhausted,
-        "LIMIT_EXCEEDED",
-        absl::StrCat("the daemon has ", groups_.size(), " groups, all it can"),
-        "delete groups that are not used; empty ones go after an hour",
-        {}};
-  }
-  auto group = std::make_unique<Group>(command, caller.uid, limits_, &counters_,
-                                       now, effects);
-  effects->dirty.plans.insert(command.plan_hash);
-  Schedule(*group);
-  groups_.emplace(command.group_id, std::move(group));
-  return true;
-}
-
-Result<JoinAnswer> GroupMachine::Join(const Caller& caller,
-                                      const JoinCommand& command,
-                                      StreamId stream, Millis now,
-                                      Effects* effects) {
-  if (auto refusal = CheckJoin(command, limits_)) return *refusal;
-  Result<Group*> group = FindMutable(caller, command.group_id);
-  if (!group.ok()) return group.refusal();
-  Result<JoinAnswer> answer = group.value()->Join(command, caller.pid, stream,
-                                                  &counters_, now, effects);
-  Schedule(*group.value());
-  return answer;
-}
-
-void GroupMachine::StreamBroken(const std::string& group_id, StreamId stream,
-                                Millis now, Effects* effects) {
+Group* GroupMachine::Known(const std::string& group_id) {
   const auto found = groups_.find(group_id);
-  if (found == groups_.end()) return;
-  found->second->StreamBroken(stream, &counters_, now, effects);
-  Schedule(*found->second);
+  return found == groups_.end() ? nullptr : found->second.get();
 }
 
-Result<uint64_t> GroupMachine::Leave(const Caller& caller, const Fence& fence,
-                                     Millis now, Effects* effects) {
-  Result<Group*> group = FindFenced(caller, fence);
-  if (!group.ok()) return group.refusal();
-  Result<uint64_t> epoch =
-      group.value()->Leave(fence, &counters_, now, effects);
-  Schedule(*group.value());
-  return epoch;
-}
-
-Result<Done> GroupMachine::Publish(const Caller& caller, const Fence& fence,
-                                   const std::string& name, std::string data,
-                                   Effects* effects) {
-  if (auto refusal = CheckName("name", name)) return *refusal;
-  if (data.empty() || data.size() > limits_.max_blob_bytes) {
-    return InvalidRequest(
-        absl::StrCat("data: has ", data.size(), " bytes"),
-        absl::StrCat("publish 1 to ", limits_.max_blob_bytes));
+Result<Group*> GroupMachine::FindMutable(const Caller& caller,
+                                         const std::string& group_id) {
+  Group* group = Known(group_id);
+  if (group == nullptr) {
+    if (auto refusal = CheckGroupId(group_id)) return *refusal;
+    return NotFound(group_id);
   }
-  Result<Group*> group = FindFenced(caller, fence);
-  if (!group.ok()) return group.refusal();
-  Result<Done> done = group.value()->Publish(
-      fence, name, std::make_shared<const std::string>(std::move(data)),
-      effects);
-  Schedule(*group.value());
-  return done;
-}
-
-Result<std::optional<Blob>> GroupMachine::GetBlob(const Caller& caller,
-                                                  const Fence& fence,
-                                                  const std::string& name,
-                                                  WaiterId waiter,
-                                                  Millis wait_ms, Millis now) {
-  if (auto refusal = CheckName("name", name)) return *refusal;
-  if (wait_ms < 0 || wait_ms > limits_.max_wait_ms) {
-    return InvalidRequest("wait: is negative or above 24 hours",
-                          "give one between");
-  }
-  Result<Group*> group = FindFenced(caller, fence);
-  if (!group.ok()) return group.refusal();
-  auto blob = group.value()->GetBlob(fence, name, waiter, now + wait_ms, now);
-  Schedule(*group.value());
-  return blob;
-}
-
-void GroupMachine::CancelWaiter(const std::string& group_id, WaiterId waiter) {
-  const auto found = groups_.find(group_id);
-  if (found == groups_.end()) return;
-  found->second->CancelWaiter(waiter);
-  Schedule(*found->second);
-}
-
-Result<Done> GroupMachine::Delete(const Caller& caller,
-                                  const std::string& group_id, bool force,
-                                  Effects* effects) {
-  const Result<Group*> group = FindMutable(caller, group_id);
-  if (!group.ok()) return group.refusal();
-  const uint32_t members = group.value()->member_count();
-  if (members > 0 && !force) {
-    return Refusal{
-        absl::StatusCode::kFailedPrecondition,
-        "MEMBERS_PRESENT",
-        absl::StrCat("group ", group_id, " has ", members, " members"),
-        "let them leave, or delete with force",
-        {}};
-  }
-  Erase(group_id, absl::StrCat("user ", caller.uid, " asked for it"), effects);
-  return Done{};
-}
-
-void GroupMachine::Erase(const std::string& group_id, const std::string& why,
-                         Effects* effects) {
-  const auto found = groups_.find(group_id);
-  found->second->Delete(why, effects);
-  effects->dirty.erased.insert(group_id);
-  effects->dirty.plans.insert(found->second->record().plan_hash);
-  const auto due = due_of_.find(group_id);
-  if (due != due_of_.end()) {
-    due_.erase({due->second, group_id});
-    due_of_.erase(due);
-  }
-  groups_.erase(found);
+  if (!caller.admin && caller.uid != group->record().owner_uid)
+    return NotOwner(caller, group_id);
+  return group;
 }
 
 Result<Group*> GroupMachine::FindFenced(const Caller& caller,
@@ -240,17 +76,6 @@ Result<Group*> GroupMachine::FindFenced(const Caller& caller,
   return group;
 }
 
-Result<Group*> GroupMachine::FindMutable(const Caller& caller,
-                                         const std::string& group_id) {
-  const auto found = groups_.find(group_id);
-  if (found == groups_.end()) {
-    if (auto refusal = CheckGroupId(group_id)) return *refusal;
-    return NotFound(group_id);
-  }
-  if (!MayUse(caller, *found->second)) return NotOwner(caller, group_id);
-  return found->second.get();
-}
-
 Result<const Group*> GroupMachine::Find(const Caller& caller,
                                         const std::string& group_id) const {
   const Result<Group*> group =
@@ -259,19 +84,105 @@ Result<const Group*> GroupMachine::Find(const Caller& caller,
   return static_cast<const Group*>(group.value());
 }
 
-std::vector<const Group*> GroupMachine::List(const Caller& caller,
-                                             const std::string& after,
-                                             size_t limit) const {
-  std::vector<const Group*> page;
-  for (auto it = groups_.upper_bound(after);
-       it != groups_.end() && page.size() < limit; ++it) {
-    if (MayUse(caller, *it->second)) page.push_back(it->second.get());
-  }
-  return page;
+const Group* GroupMachine::Peek(const std::string& group_id) const {
+  const auto found = groups_.find(group_id);
+  return found == groups_.end() ? nullptr : found->second.get();
 }
 
-void GroupMachine::Schedule(const Group& group) {
+size_t GroupMachine::PlanUsers(const std::string& plan_hash) const {
+  return static_cast<size_t>(std::count_if(
+      groups_.begin(), groups_.end(), [&plan_hash](const auto& entry) {
+        return entry.second->record().plan_hash == plan_hash;
+      }));
+}
+
+// ---- quotas
+
+Usage GroupMachine::UsageOf(uint32_t uid) const {
+  const auto found = usage_of_user_.find(uid);
+  return found == usage_of_user_.end() ? Usage{} : found->second;
+}
+
+std::optional<Refusal> GroupMachine::CheckQuota(const Caller& caller,
+                                                uint32_t owner,
+                                                const Usage& more) const {
+  if (caller.admin) return std::nullopt;
+  const Usage has = UsageOf(owner);
+  if (has.groups + more.groups > limits_.max_groups_per_user)
+    return OverQuota(owner, has.groups, "groups", limits_.max_groups_per_user);
+  if (has.members + more.members > limits_.max_members_per_user) {
+    return OverQuota(owner, has.members, "members in its groups",
+                     limits_.max_members_per_user);
+  }
+  if (has.blob_bytes + more.blob_bytes > limits_.max_blob_bytes_per_user) {
+    return OverQuota(owner, has.blob_bytes, "bytes published in its groups",
+                     limits_.max_blob_bytes_per_user);
+  }
+  return std::nullopt;
+}
+
+void GroupMachine::Count(uint32_t uid, const std::string& group_id,
+                         const Usage& now) {
+  Usage& before = usage_of_[group_id];
+  Usage& all = usage_of_user_[uid];
+  all.groups += now.groups - before.groups;
+  all.members += now.members - before.members;
+  all.blob_bytes += now.blob_bytes - before.blob_bytes;
+  before = now;
+  if (now.groups == 0) usage_of_.erase(group_id);
+  if (all.groups == 0) usage_of_user_.erase(uid);
+}
+
+// ---- liveness
+
+void GroupMachine::StreamBroken(const std::string& group_id, StreamId stream,
+                                Millis now, Effects* effects,
+                                const BrokenBy& by) {
+  Group* group = Known(group_id);
+  if (group == nullptr) return;
+  group->StreamBroken(stream, by.code, by.text, At(now, effects));
+  Note(*group);
+}
+
+void GroupMachine::Detach(const std::string& group_id, StreamId stream,
+                          Millis grace_ms, const std::string& text, Millis now,
+                          Effects* effects) {
+  Group* group = Known(group_id);
+  if (group == nullptr) return;
+  group->Detach(stream, now + grace_ms, text, At(now, effects));
+  Note(*group);
+}
+
+void GroupMachine::TellNode(NodeNews news, const std::string& node,
+                            const std::string& text) {
+  PendingNews pending{news, node, text, {}};
+  for (const auto& [id, group] : groups_) pending.groups.push_back(id);
+  if (!pending.groups.empty()) news_.push_back(std::move(pending));
+}
+
+void GroupMachine::Spread(PendingNews* news, const Moment& moment) {
+  Group* group = Known(news->groups.back());
+  news->groups.pop_back();
+  if (group == nullptr) return;
+  switch (news->news) {
+    case NodeNews::kSuspect:
+      group->SuspectNode(news->node, news->text, moment);
+      break;
+    case NodeNews::kBack:
+      group->ClearNode(news->node, news->text, moment);
+      break;
+    case NodeNews::kLost:
+      group->LoseNode(news->node, news->text, moment.now);
+      break;
+  }
+  Note(*group);
+}
+
+// ---- time
+
+void GroupMachine::Note(const Group& group) {
   const std::string& id = group.record().id;
+  Count(group.record().owner_uid, id, group.usage());
   const std::optional<Millis> next = group.NextDeadline();
   const auto known = due_of_.find(id);
   if (known != due_of_.end()) {
@@ -285,58 +196,70 @@ void GroupMachine::Schedule(const Group& group) {
 }
 
 void GroupMachine::Tick(Millis now, Effects* effects) {
+  while (!news_.empty() && !effects->dirty.full()) {
+    Spread(&news_.front(), At(now, effects));
+    if (news_.front().groups.empty()) news_.pop_front();
+  }
   while (!due_.empty() && due_.begin()->first <= now &&
          !effects->dirty.full()) {
     const std::string id = due_.begin()->second;
     Group& group = *groups_.at(id);
-    group.Tick(now, &counters_, effects);
+    group.Tick(replanner_, At(now, effects));
     if (group.Expired(now)) {
       Erase(id, "nobody was in it for an hour", effects);
     } else {
-      Schedule(group);
+      Note(group);
     }
   }
 }
 
 std::optional<Millis> GroupMachine::NextDeadline() const {
+  // At once.
+  if (!news_.empty()) return 0;
   if (due_.empty()) return std::nullopt;
   return due_.begin()->first;
 }
 
+void GroupMachine::Erase(const std::string& group_id, const std::string& why,
+                         Effects* effects) {
+  const auto found = groups_.find(group_id);
+  found->second->Delete(why, effects);
+  effects->dirty.erased.insert(group_id);
+  effects->dirty.plans.insert(found->second->record().plan_hash);
+  const auto due = due_of_.find(group_id);
+  if (due != due_of_.end()) {
+    due_.erase({due->second, group_id});
+    due_of_.erase(due);
+  }
+  Count(found->second->record().owner_uid, group_id, {});
+  groups_.erase(found);
+}
+
+// ---- restoring
+
 bool GroupMachine::Restore(std::unique_ptr<Group> group) {
   const std::string id = group->record().id;
-  Schedule(*group);
+  if (groups_.count(id) != 0) return false;
+  Note(*group);
   return groups_.emplace(id, std::move(group)).second;
 }
 
 bool GroupMachine::Attach(const std::string& group_id,
                           const std::string& member_id, uint64_t incarnation,
                           StreamId stream) {
-  const auto found = groups_.find(group_id);
-  if (found == groups_.end()) return false;
-  const bool attached = found->second->Attach(member_id, incarnation, stream);
-  Schedule(*found->second);
+  Group* group = Known(group_id);
+  if (group == nullptr) return false;
+  const bool attached = group->Attach(member_id, incarnation, stream);
+  Note(*group);
   return attached;
 }
 
-void GroupMachine::SetDetachDeadline(const std::string& group_id, uint32_t slot,
-                                     Millis deadline) {
-  const auto found = groups_.find(group_id);
-  if (found == groups_.end()) return;
-  found->second->SetDetachDeadline(slot, deadline);
-  Schedule(*found->second);
-}
-
-const Group* GroupMachine::Peek(const std::string& group_id) const {
-  const auto found = groups_.find(group_id);
-  return found == groups_.end() ? nullptr : found->second.get();
-}
-
-size_t GroupMachine::PlanUsers(const std::string& plan_hash) const {
-  return static_cast<size_t>(std::count_if(
-      groups_.begin(), groups_.end(), [&plan_hash](const auto& entry) {
-        return entry.second->record().plan_hash == plan_hash;
-      }));
+void GroupMachine::SetDetachDeadline(const std::string& group_id,
+                                     uint64_t incarnation, Millis deadline) {
+  Group* group = Known(group_id);
+  if (group == nullptr) return;
+  group->SetDetachDeadline(incarnation, deadline);
+  Note(*group);
 }
 
 }  // namespace ithaca::groups

@@ -13,7 +13,7 @@
 
 namespace ithaca::groups {
 
-inline constexpr Caller kOwner{1000, 1000, 77, false};
+inline const Caller kOwner{1000, 1000, 77, false};
 
 class GroupMachineTest : public testing::Test {
  protected:
@@ -46,7 +46,8 @@ class GroupMachineTest : public testing::Test {
   // "sequence:type@epoch/member" of every notice, in order.
   std::string Notices() {
     static const char* const kNames[] = {
-        "joined", "resumed", "lost", "left", "complete", "deleted", "suspect"};
+        "joined",  "resumed", "lost",   "left",     "complete", "deleted",
+        "suspect", "cleared", "parked", "promoted", "detached", "replanned"};
     std::string text;
     for (const auto& notice : effects_.notices) {
       const Event& event = *notice.event;

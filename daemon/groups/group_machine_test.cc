@@ -15,7 +15,7 @@ TEST_F(GroupMachineTest, FormsAGroup) {
   EXPECT_EQ(group().record().reason_code, "WAITING_FOR_MEMBERS");
   EXPECT_EQ(Join("a", 1).slot, 0u);
   EXPECT_FALSE(group().complete());
-  EXPECT_EQ(group().FreeSlots(), std::vector<uint32_t>{1});
+  EXPECT_EQ(group().roster().free_slots(), std::set<uint32_t>{1});
   EXPECT_EQ(Join("b", 2).slot, 1u);
   EXPECT_TRUE(group().complete());
   EXPECT_EQ(group().record().reason_code, "ALL_PRESENT");
@@ -32,15 +32,16 @@ TEST_F(GroupMachineTest, EveryWriteIsMarkedDirty) {
   const JoinAnswer a = Join("a", 1);
   dirty = Take().dirty;
   EXPECT_TRUE(dirty.counters);
-  EXPECT_EQ(dirty.slots.count({"g", 0}), 1u);
+  EXPECT_EQ(dirty.members.count({"g", a.incarnation}), 1u);
   ASSERT_TRUE(
-      machine_.Publish(kOwner, FenceOf("a", a), "n", "x", &effects_).ok());
+      machine_.Publish(kOwner, FenceOf("a", a), "n", "x", now_, &effects_)
+          .ok());
   EXPECT_EQ(Take().dirty.blobs.count({"g", "n"}), 1u);
   machine_.StreamBroken("g", 1, now_, &effects_);
   dirty = Take().dirty;
   EXPECT_TRUE(dirty.counters);
   EXPECT_EQ(dirty.cleared.count("g"), 1u);
-  EXPECT_EQ(dirty.slots.count({"g", 0}), 1u);
+  EXPECT_EQ(dirty.members.count({"g", a.incarnation}), 1u);
   ASSERT_TRUE(machine_.Delete(kOwner, "g", false, &effects_).ok());
   EXPECT_EQ(Take().dirty.erased.count("g"), 1u);
 }
@@ -126,7 +127,8 @@ TEST_F(GroupMachineTest, FencesEveryMutation) {
   Join("b", 2);
   const Fence good = FenceOf("a", a);
   const auto reason = [this](const Fence& fence) {
-    const auto publish = machine_.Publish(kOwner, fence, "n", "x", &effects_);
+    const auto publish =
+        machine_.Publish(kOwner, fence, "n", "x", now_, &effects_);
     const auto get = machine_.GetBlob(kOwner, fence, "n", 1, 0, now_);
     const auto leave = machine_.Leave(kOwner, fence, now_, &effects_);
     EXPECT_FALSE(publish.ok() || get.ok() || leave.ok());
@@ -149,7 +151,8 @@ TEST_F(GroupMachineTest, FencesEveryMutation) {
   machine_.StreamBroken("g", 2, now_, &effects_);
   EXPECT_EQ(reason(good), "STALE_EPOCH");
   EXPECT_TRUE(
-      machine_.Publish(kOwner, FenceOf("a", a), "n", "x", &effects_).ok());
+      machine_.Publish(kOwner, FenceOf("a", a), "n", "x", now_, &effects_)
+          .ok());
 }
 
 TEST_F(GroupMachineTest, OthersMayNotTouchAGroup) {

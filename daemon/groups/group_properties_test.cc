@@ -38,7 +38,7 @@ class RandomRun {
     if (group == nullptr) return fence;
     fence.epoch =
         group->record().epoch - static_cast<uint64_t>(Pick(4) == 0 ? 1 : 0);
-    for (const Group::Slot& slot : group->slots()) {
+    for (const Seat& slot : group->roster().slots()) {
       if (slot.member.has_value() && slot.member->id == fence.member_id) {
         fence.incarnation = slot.member->incarnation;
       }
@@ -77,7 +77,7 @@ class RandomRun {
       case 6:
         (void)machine_.Publish(kOwner, AnyFence(),
                                "b" + std::to_string(Pick(3)),
-                               std::to_string(Pick(2)), effects);
+                               std::to_string(Pick(2)), now_, effects);
         break;
       case 7: {
         const auto got =
@@ -118,8 +118,8 @@ class RandomRun {
     epoch = record.epoch;
     std::set<std::string> ids;
     uint32_t members = 0;
-    for (uint32_t i = 0; i < group.slots().size(); ++i) {
-      const auto& slot = group.slots()[i];
+    for (uint32_t i = 0; i < group.roster().slots().size(); ++i) {
+      const auto& slot = group.roster().slots()[i];
       if (!slot.member.has_value()) continue;
       ++members;
       EXPECT_EQ(slot.member->slot, i);
@@ -127,7 +127,7 @@ class RandomRun {
       EXPECT_LE(slot.member->incarnation, machine_.counters().last_incarnation);
       EXPECT_EQ(slot.formation_deadline.has_value(), !group.complete());
     }
-    EXPECT_EQ(members, group.member_count());
+    EXPECT_EQ(members, group.roster().member_count());
     for (const auto& [name, blob] : group.blobs())
       EXPECT_EQ(blob.epoch, record.epoch);
   }

@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 
 namespace ithaca::groups {
@@ -36,9 +37,8 @@ Refusal GroupFull(const GroupRecord& group) {
           "GROUP_FULL",
           absl::StrCat("all ", group.size, " slots of group ", group.id,
                        " are held"),
-          "join when a member is gone (WatchGroup tells), or make a group from "
-          "a plan with "
-          "more ranks",
+          "join with may_park to wait as a spare, or make a group from a plan "
+          "with more ranks",
           {}};
 }
 
@@ -93,6 +93,28 @@ Refusal StaleIncarnation(const GroupRecord& group, const std::string& member_id,
                        group.id, " has ended"),
           "join again with incarnation 0, under the epoch in force",
           CurrentEpoch(group)};
+}
+
+Refusal Parked(const GroupRecord& group, const std::string& member_id) {
+  return {kStale,
+          "PARKED",
+          absl::StrCat(member_id, " is a spare of group ", group.id,
+                       " and has no slot"),
+          "wait until the JoinGroup stream says that it got one",
+          {}};
+}
+
+Refusal RoundIsOver(const GroupRecord& group, const std::string& hash,
+                    uint64_t round) {
+  const Committed& last = group.last_commit;
+  return {absl::StatusCode::kAborted,
+          "COMMIT_DIFFERS",
+          absl::StrCat("round ", round, " of group ", group.id,
+                       " is over: round ", last.round, " is on record with ",
+                       absl::BytesToHexString(last.hash),
+                       ", and this vote is for ", absl::BytesToHexString(hash)),
+          "vote in a higher round",
+          {{"committed_round", absl::StrCat(last.round)}}};
 }
 
 Refusal GroupDeleted(const GroupRecord& group, const std::string& why) {

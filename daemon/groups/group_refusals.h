@@ -25,6 +25,11 @@ Refusal UnknownEpoch(const GroupRecord& group, uint64_t epoch);
 Refusal NotAMember(const GroupRecord& group, const std::string& member_id);
 Refusal StaleIncarnation(const GroupRecord& group, const std::string& member_id,
                          uint64_t incarnation);
+// The member is a spare.
+Refusal Parked(const GroupRecord& group, const std::string& member_id);
+// A later vote, or one for other bytes, is on record.
+Refusal RoundIsOver(const GroupRecord& group, const std::string& hash,
+                    uint64_t round);
 Refusal GroupDeleted(const GroupRecord& group, const std::string& why);
 // `text` says what is missing.
 Refusal FormationTimeout(const std::string& text);

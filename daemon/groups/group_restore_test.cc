@@ -18,17 +18,18 @@ class RestoredMachineTest : public GroupMachineTest {
                          "ALL_PRESENT", "all there"};
     auto group = std::make_unique<Group>(record, limits_, now_);
     ASSERT_TRUE(
-        group->RestoreSlot({"a", 0, 7, "h", 1, "", true}, "a", 600'000, now_));
+        group->RestoreMember({"a", 0, 7, "h", 1, "", true}, 600'000, now_));
     ASSERT_TRUE(
-        group->RestoreSlot({"b", 1, 8, "h", 2, "", true}, "b", 600'000, now_));
-    EXPECT_FALSE(
-        group->RestoreSlot({"c", 2, 9, "", 0, "", true}, "c", 0, now_));
-    EXPECT_FALSE(
-        group->RestoreSlot({"c", 1, 9, "", 0, "", true}, "c", 0, now_));
+        group->RestoreMember({"b", 1, 8, "h", 2, "", true}, 600'000, now_));
+    // Slot, life and name must be possible and free.
+    EXPECT_FALSE(group->RestoreMember({"c", 2, 9, "", 0, "", true}, 0, now_));
+    EXPECT_FALSE(group->RestoreMember({"c", 1, 9, "", 0, "", true}, 0, now_));
+    EXPECT_FALSE(group->RestoreGone({"c", 1, 9}));
     ASSERT_TRUE(group->RestoreBlob(
         {"id", 40, 0, std::make_shared<const std::string>("secret")}));
     EXPECT_FALSE(group->RestoreBlob(
         {"old", 39, 0, std::make_shared<const std::string>("old")}));
+    group->FinishRestoring(now_);
     ASSERT_TRUE(machine_.Restore(std::move(group)));
   }
 };

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "daemon/groups/records.h"
+#include "daemon/groups/record_keys.h"
 #include "daemon/groups/rpc_status.h"
 #include "daemon/planner/planner.h"
 #include "daemon/planner/validate.h"

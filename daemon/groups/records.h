@@ -18,18 +18,23 @@
 
 namespace ithaca::groups {
 
-// The key whose mod_revision proves that nobody else wrote in between.
-extern const char kCountersKey[];
-
-// Key of a plan's bytes.
-std::string PlanKey(const std::string& plan_hash);
+// DATA_LOSS, with the key and what to do.
+absl::Status DamagedRecord(const std::string& key, const std::string& what);
 
 // The operations that make the store equal to the machine in its dirty parts.
-// `plans` has the bytes of plans that are not in the store yet, by hash.
 // REQUIRES: at most as much is dirty as one command adds to what is not full().
-std::vector<store::Op> EncodeDirty(
-    const Dirty& dirty, const GroupMachine& machine,
-    const std::map<std::string, std::string>& plans);
+std::vector<store::Op> EncodeDirty(const Effects& effects,
+                                   const GroupMachine& machine);
+
+// The counters as they are in the store.
+struct StoredCounters {
+  Counters counters;
+  // 0: they were never written.
+  int64_t revision = 0;
+};
+// DATA_LOSS for what cannot be read; else as the store.
+absl::StatusOr<StoredCounters> ReadCounters(store::Store& store);
+store::Op EncodeCounters(const Counters& counters);
 
 struct LoadedGroups {
   std::unique_ptr<GroupMachine> machine;

@@ -10,12 +10,19 @@
 #include <random>
 #include <string>
 
+#include "daemon/groups/record_keys.h"
 #include "daemon/store/memory_store.h"
 
 namespace ithaca::groups {
 namespace {
 
-constexpr Caller kOwner{1000, 1000, 77, false};
+const Caller kOwner{1000, 1000, 77, false};
+
+CreateCommand CreateOf(const std::string& id) {
+  CreateCommand command{id, 3, "hash", 17};
+  command.plan = "bytes of the plan";
+  return command;
+}
 
 // All that must survive a restart, as text.
 std::string Describe(const GroupMachine& machine) {
@@ -28,7 +35,7 @@ std::string Describe(const GroupMachine& machine) {
             std::to_string(record.owner_uid) + " " +
             std::to_string(record.create_unix_ms) + " " + record.reason_code +
             " " + record.reason + "\n";
-    for (const Group::Slot& slot : group->slots()) {
+    for (const Seat& slot : group->roster().slots()) {
       text += "  [" + slot.last_member_id;
       if (slot.member.has_value()) {
         const Member& member = *slot.member;
@@ -55,8 +62,7 @@ class History {
   void Step() {
     Effects effects;
     Command(&effects);
-    const auto ops =
-        EncodeDirty(effects.dirty, machine_, {{"hash", "bytes of the plan"}});
+    const auto ops = EncodeDirty(effects, machine_);
     ASSERT_LE(ops.size(), store::kMaxTxnOps - 1);
     if (ops.empty()) return;
     const auto written = store_.Txn({}, ops);
@@ -81,7 +87,7 @@ class History {
     const std::string name = "m" + std::to_string(Pick(4));
     switch (Pick(6)) {
       case 0:
-        (void)machine_.Create(kOwner, {id, 3, "hash", 17}, now_, effects);
+        (void)machine_.Create(kOwner, CreateOf(id), now_, effects);
         return;
       case 1:
       case 2:
@@ -98,12 +104,13 @@ class History {
       case 4: {
         const Group* group = machine_.Peek(id);
         if (group == nullptr) return;
-        for (const Group::Slot& slot : group->slots()) {
+        for (const Seat& slot : group->roster().slots()) {
           if (!slot.member.has_value()) continue;
           const Fence fence{id, group->record().epoch, slot.member->id,
                             slot.member->incarnation};
           (void)machine_.Publish(kOwner, fence, "b" + std::to_string(Pick(3)),
-                                 std::string("\0\xff", 2) + name, effects);
+                                 std::string("\0\xff", 2) + name, now_,
+                                 effects);
           return;
         }
         return;

@@ -12,12 +12,14 @@ constexpr size_t kFullParts = 64;
 bool Dirty::empty() const { return size() == 0; }
 
 size_t Dirty::size() const {
-  return (counters ? 1 : 0) + groups.size() + slots.size() + blobs.size() +
-         plans.size() + cleared.size() + erased.size();
+  return (counters ? 1 : 0) + groups.size() + members.size() + seatings.size() +
+         blobs.size() + barriers.size() + plans.size() + cleared.size() +
+         erased.size();
 }
 
 bool Dirty::full() const {
-  return size() >= kFullParts || !cleared.empty() || !erased.empty();
+  return size() >= kFullParts || !cleared.empty() || !erased.empty() ||
+         !seatings.empty();
 }
 
 }  // namespace ithaca::groups
