@@ -1,6 +1,9 @@
 #include "daemon/groups/convert.h"
 
 #include <limits>
+#include <utility>
+
+#include "daemon/groups/sub_groups.h"
 
 namespace ithaca::groups {
 namespace {
@@ -21,8 +24,28 @@ v1::EventType ToMessage(EventType type) {
       return v1::EVENT_TYPE_DELETED;
     case EventType::kSuspect:
       return v1::EVENT_TYPE_MEMBER_SUSPECT;
+    case EventType::kCleared:
+      return v1::EVENT_TYPE_MEMBER_CLEARED;
+    case EventType::kParked:
+      return v1::EVENT_TYPE_MEMBER_PARKED;
+    case EventType::kPromoted:
+      return v1::EVENT_TYPE_MEMBER_PROMOTED;
+    case EventType::kDetached:
+      return v1::EVENT_TYPE_MEMBER_DETACHED;
+    case EventType::kReplanned:
+      return v1::EVENT_TYPE_REPLANNED;
   }
   return v1::EVENT_TYPE_UNSPECIFIED;
+}
+
+v1::MemberState StateOf(const Member& member) {
+  if (!member.attached) return v1::MEMBER_STATE_DETACHED;
+  return member.suspect ? v1::MEMBER_STATE_SUSPECT : v1::MEMBER_STATE_ATTACHED;
+}
+
+void SetTime(int64_t unix_ms, google::protobuf::Timestamp* time) {
+  time->set_seconds(unix_ms / 1000);
+  time->set_nanos(static_cast<int32_t>(unix_ms % 1000) * 1'000'000);
 }
 
 }  // namespace
@@ -38,21 +61,76 @@ v1::Group ToSummary(const Group& group) {
   message.set_plan_hash(record.plan_hash);
   message.set_owner_uid(record.owner_uid);
   message.set_sequence(record.sequence);
-  message.mutable_create_time()->set_seconds(record.create_unix_ms / 1000);
-  message.mutable_create_time()->set_nanos(
-      static_cast<int32_t>(record.create_unix_ms % 1000) * 1'000'000);
+  SetTime(record.create_unix_ms, message.mutable_create_time());
   message.set_reason_code(record.reason_code);
   message.set_reason(record.reason);
+  message.set_on_loss(record.on_loss == OnLoss::kReplan ? v1::ON_LOSS_REPLAN
+                                                        : v1::ON_LOSS_WAIT);
+  message.set_min_size(record.min_size);
+  if (record.last_commit.epoch != 0)
+    *message.mutable_last_commit() = ToMessage(record.last_commit);
+  return message;
+}
+
+v1::Committed ToMessage(const Committed& committed) {
+  v1::Committed message;
+  message.set_epoch(committed.epoch);
+  message.set_round(committed.round);
+  message.set_hash(committed.hash);
+  SetTime(committed.unix_ms, message.mutable_time());
+  return message;
+}
+
+v1::Joined JoinedOf(const Group& group, const Member& member) {
+  v1::Joined message;
+  message.set_slot(member.slot);
+  message.set_incarnation(member.incarnation);
+  message.set_parked(member.parked);
+  if (member.parked) return message;
+  for (v1::SubGroup& sub_group :
+       SubGroupsOf(group.record().mesh, member.slot)) {
+    *message.add_sub_groups() = std::move(sub_group);
+  }
+  return message;
+}
+
+v1::Decision ToMessage(const Decision& decision, const Clocks& clocks) {
+  v1::Decision message;
+  SetTime(clocks.wall_unix_ms + decision.at - clocks.now,
+          message.mutable_time());
+  message.set_epoch(decision.epoch);
+  message.set_reason_code(decision.code);
+  message.set_reason(decision.text);
+  return message;
+}
+
+v1::Waiting ToMessage(const Waiting& waiting, const Clocks& clocks) {
+  v1::Waiting message;
+  message.set_reason_code(waiting.code);
+  message.set_reason(waiting.text);
+  for (const uint32_t slot : waiting.missing_slots)
+    message.add_missing_slots(slot);
+  for (const std::string& id : waiting.missing_members)
+    message.add_missing_members(id);
+  for (const uint32_t slot : waiting.waiting_slots)
+    message.add_waiting_slots(slot);
+  if (waiting.deadline.has_value()) {
+    SetTime(clocks.wall_unix_ms + *waiting.deadline - clocks.now,
+            message.mutable_deadline());
+  }
   return message;
 }
 
 v1::Group ToMessage(const Group& group) {
   v1::Group message = ToSummary(group);
-  for (const Group::Slot& slot : group.slots()) {
-    if (slot.member.has_value())
-      *message.add_members() = ToMessage(*slot.member);
+  for (const Seat& seat : group.roster().slots()) {
+    if (seat.member.has_value())
+      *message.add_members() = ToMessage(*seat.member);
   }
-  for (uint32_t slot : group.FreeSlots()) message.add_free_slots(slot);
+  for (const auto& [life, seat] : group.roster().spares())
+    *message.add_spares() = ToMessage(*seat.member);
+  for (const uint32_t slot : group.roster().free_slots())
+    message.add_free_slots(slot);
   for (const auto& [name, blob] : group.blobs()) message.add_blob_names(name);
   return message;
 }
@@ -65,8 +143,9 @@ v1::Member ToMessage(const Member& member) {
   message.set_host(member.host);
   message.set_pid(member.pid);
   message.set_endpoint(member.endpoint);
-  message.set_state(member.attached ? v1::MEMBER_STATE_ATTACHED
-                                    : v1::MEMBER_STATE_DETACHED);
+  message.set_state(StateOf(member));
+  message.set_node(member.node);
+  message.set_parked(member.parked);
   return message;
 }
 
@@ -96,6 +175,23 @@ JoinCommand FromMessage(const v1::JoinGroupRequest& request) {
   command.host = request.host();
   command.endpoint = request.endpoint();
   command.formation_timeout_ms = ToMillis(request.formation_timeout());
+  command.may_park = request.may_park();
+  return command;
+}
+
+OnLoss FromMessage(v1::OnLoss on_loss) {
+  return on_loss == v1::ON_LOSS_REPLAN ? OnLoss::kReplan : OnLoss::kWait;
+}
+
+ReplanCommand FromMessage(const v1::ReplanGroupRequest& request) {
+  ReplanCommand command;
+  command.fence = FromMessage(request.fence());
+  command.lost_slots.assign(request.lost_slots().begin(),
+                            request.lost_slots().end());
+  command.goal = request.goal() == v1::REPLAN_GOAL_FEWEST_MOVES
+                     ? ReplanGoal::kFewestMoves
+                     : ReplanGoal::kMostRanks;
+  command.dry_run = request.dry_run();
   return command;
 }
 

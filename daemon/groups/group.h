@@ -131,6 +131,8 @@ class Group {
   const std::map<std::string, uint64_t>& barriers() const {
     return meetings_.passed();
   }
+  // Slots that are held.
+  uint32_t member_count() const { return roster_.member_count(); }
   bool complete() const { return roster_.complete(); }
   Usage usage() const;
   // The events after this one, oldest first; none: some of them are forgotten.

@@ -13,14 +13,6 @@ namespace {
 constexpr uint32_t kDefaultPage = 100;
 constexpr uint32_t kMaxPage = 1000;
 
-Refusal NotServedYet() {
-  return Refusal{absl::StatusCode::kUnimplemented,
-                 "NOT_SERVED",
-                 "this daemon declares the method and does not serve it",
-                 "use a newer daemon",
-                 {}};
-}
-
 }  // namespace
 
 std::string GroupsService::Method(const char* name) {
@@ -53,6 +45,7 @@ absl::StatusOr<std::unique_ptr<GroupsService>> GroupsService::Start(
   engine.listener = service.get();
   engine.clock = service->options_.clock;
   engine.log = service->options_.log;
+  engine.replanner = service->ReplannerFor({});
   auto started = GroupEngine::Start(std::move(engine));
   if (!started.ok()) return started.status();
   service->engine_ = std::move(*started);
@@ -97,20 +90,20 @@ Result<Caller> GroupsService::Admit(const grpc::ServerContextBase& context,
 
 void GroupsService::Deliver(const Effects& effects,
                             const GroupMachine& machine) {
-  hub_.Deliver(effects.notices, &machine);
+  hub_.Deliver(effects, &machine);
   if (options_.observer != nullptr) options_.observer(effects);
   for (const Effects::StreamEnd& end : effects.ended) hub_.End(end);
-  for (const Effects::BlobAnswer& answer : effects.answers) {
+  for (const Effects::WaitAnswer& answer : effects.answers) {
     const auto found = waits_.find(answer.waiter);
     if (found == waits_.end()) continue;
-    BlobWait* wait = found->second;
+    UnaryWait* wait = found->second;
     waits_.erase(found);
     wait->Complete(answer.answer);
   }
 }
 
 void GroupsService::WriteFailed(const Effects& effects, const Refusal& why) {
-  std::vector<Effects::Notice> suspects;
+  Effects suspects;
   for (const Effects::Notice& notice : effects.notices) {
     if (notice.event->type != EventType::kLost) continue;
     auto suspect = std::make_shared<Event>(*notice.event);
@@ -120,7 +113,7 @@ void GroupsService::WriteFailed(const Effects& effects, const Refusal& why) {
     suspect->reason_code = "STORE_FAILED";
     suspect->reason =
         absl::StrCat(notice.event->reason, ", and ", why.sentence);
-    suspects.push_back({notice.group_id, std::move(suspect)});
+    suspects.notices.push_back({notice.group_id, std::move(suspect)});
   }
   hub_.Deliver(suspects, nullptr);
   // The machine that knew these is gone.
@@ -157,51 +150,6 @@ grpc::ServerUnaryReactor* GroupsService::Unary(
   return reactor;
 }
 
-grpc::ServerUnaryReactor* GroupsService::CreateGroup(
-    grpc::CallbackServerContext* context, const v1::CreateGroupRequest* request,
-    v1::CreateGroupResponse* response) {
-  // Shared by the two halves, which run one after the other. Null: by hash.
-  auto plan = std::make_shared<PlanPtr>();
-  const UnaryPrepare prepare = [this, plan,
-                                request]() -> std::optional<Refusal> {
-    const Result<PlanPtr> found = PlanOfRequest(*request, options_.plans);
-    if (!found.ok()) return found.refusal();
-    *plan = found.value();
-    return std::nullopt;
-  };
-  const UnaryWork work =
-      [this, plan, request, response](
-          const Caller& caller,
-          GroupEngine::Turn& turn) -> std::optional<Refusal> {
-    if (*plan == nullptr) {
-      const Result<PlanPtr> found =
-          PlanOfHash(request->plan_hash(), options_.plans, &turn.store);
-      if (!found.ok()) return found.refusal();
-      *plan = found.value();
-    }
-    return Create(caller, *request, **plan, turn, response);
-  };
-  return Unary(context, Method("CreateGroup"), work, prepare);
-}
-
-std::optional<Refusal> GroupsService::Create(
-    const Caller& caller, const v1::CreateGroupRequest& request,
-    const planner::v1::Plan& plan, GroupEngine::Turn& turn,
-    v1::CreateGroupResponse* response) {
-  const CreateCommand command{request.group_id(),
-                              static_cast<uint32_t>(plan.ranks_size()),
-                              plan.hash(), options_.wall_clock()};
-  const Result<bool> created =
-      turn.machine.Create(caller, command, turn.now, &turn.effects);
-  if (!created.ok()) return created.refusal();
-  if (created.value()) turn.plans[plan.hash()] = plan.SerializeAsString();
-  *response->mutable_group() =
-      ToMessage(*turn.machine.Peek(request.group_id()));
-  if (request.include_plan()) *response->mutable_group()->mutable_plan() = plan;
-  response->set_created(created.value());
-  return std::nullopt;
-}
-
 grpc::ServerUnaryReactor* GroupsService::LeaveGroup(
     grpc::CallbackServerContext* context, const v1::LeaveGroupRequest* request,
     v1::LeaveGroupResponse* response) {
@@ -225,25 +173,9 @@ grpc::ServerUnaryReactor* GroupsService::PublishBlob(
                          GroupEngine::Turn& turn) -> std::optional<Refusal> {
                  const Result<Done> done = turn.machine.Publish(
                      caller, FromMessage(request->fence()), request->name(),
-                     request->data(), &turn.effects);
+                     request->data(), turn.now, &turn.effects);
                  if (!done.ok()) return done.refusal();
                  return std::nullopt;
-               });
-}
-
-grpc::ServerUnaryReactor* GroupsService::GetGroup(
-    grpc::CallbackServerContext* context, const v1::GetGroupRequest* request,
-    v1::GetGroupResponse* response) {
-  return Unary(context, Method("GetGroup"),
-               [this, request, response](
-                   const Caller& caller,
-                   GroupEngine::Turn& turn) -> std::optional<Refusal> {
-                 const auto group =
-                     turn.machine.Find(caller, request->group_id());
-                 if (!group.ok()) return group.refusal();
-                 *response->mutable_group() = ToMessage(*group.value());
-                 if (!request->include_plan()) return std::nullopt;
-                 return AddPlan(turn, response->mutable_group());
                });
 }
 
@@ -281,42 +213,6 @@ grpc::ServerUnaryReactor* GroupsService::DeleteGroup(
                                          request->force(), &turn.effects);
                  if (!done.ok()) return done.refusal();
                  return std::nullopt;
-               });
-}
-
-grpc::ServerUnaryReactor* GroupsService::Barrier(
-    grpc::CallbackServerContext* context, const v1::BarrierRequest*,
-    v1::BarrierResponse*) {
-  return Unary(context, Method("Barrier"),
-               [](const Caller&, GroupEngine::Turn&) {
-                 return std::optional<Refusal>(NotServedYet());
-               });
-}
-
-grpc::ServerUnaryReactor* GroupsService::Commit(
-    grpc::CallbackServerContext* context, const v1::CommitRequest*,
-    v1::CommitResponse*) {
-  return Unary(context, Method("Commit"),
-               [](const Caller&, GroupEngine::Turn&) {
-                 return std::optional<Refusal>(NotServedYet());
-               });
-}
-
-grpc::ServerUnaryReactor* GroupsService::ReplanGroup(
-    grpc::CallbackServerContext* context, const v1::ReplanGroupRequest*,
-    v1::ReplanGroupResponse*) {
-  return Unary(context, Method("ReplanGroup"),
-               [](const Caller&, GroupEngine::Turn&) {
-                 return std::optional<Refusal>(NotServedYet());
-               });
-}
-
-grpc::ServerUnaryReactor* GroupsService::ExplainGroup(
-    grpc::CallbackServerContext* context, const v1::ExplainGroupRequest*,
-    v1::ExplainGroupResponse*) {
-  return Unary(context, Method("ExplainGroup"),
-               [](const Caller&, GroupEngine::Turn&) {
-                 return std::optional<Refusal>(NotServedYet());
                });
 }
 

@@ -19,12 +19,12 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
-#include "daemon/groups/blob_wait.h"
 #include "daemon/groups/gate.h"
 #include "daemon/groups/group_engine.h"
 #include "daemon/groups/plan_shelf.h"
 #include "daemon/groups/process_watch.h"
 #include "daemon/groups/stream_hub.h"
+#include "daemon/groups/unary_wait.h"
 #include "ithaca/groups/v1/groups.grpc.pb.h"
 
 namespace ithaca::groups {
@@ -149,6 +149,20 @@ class GroupsService final : public RawStreamsService, private EngineListener {
                                 const planner::v1::Plan& plan,
                                 GroupEngine::Turn& turn,
                                 v1::CreateGroupResponse* response);
+  // Makes plans for what is left of groups, as `asked` says.
+  Replanner ReplannerFor(const v1::ReplanGroupRequest& asked);
+  std::optional<Refusal> FillReplan(const v1::ReplanGroupRequest& request,
+                                    const ReplanOutcome& outcome,
+                                    GroupEngine::Turn& turn,
+                                    v1::ReplanGroupResponse* response);
+  // A call that may wait for others of the group: `work` gives what it waits
+  // for, or nothing, and then the waiter is answered by an effect.
+  using WaitWork = std::function<Result<std::optional<Waited>>(
+      const Caller&, GroupEngine::Turn&, WaiterId)>;
+  grpc::ServerUnaryReactor* Await(grpc::CallbackServerContext* context,
+                                  const std::string& method,
+                                  const std::string& group_id, WaitWork work,
+                                  UnaryWait::Fill fill);
   EventStream* NewStream(StreamId id, const std::string& group_id);
   // The plan that the group runs, encoded; empty when it is not wanted.
   Result<grpc::Slice> PlanBytes(const Caller& caller,
@@ -174,7 +188,7 @@ class GroupsService final : public RawStreamsService, private EngineListener {
   std::pair<std::string, grpc::Slice> last_plan_;
   std::unordered_map<StreamId, ProcessWatch::Id> process_of_stream_;
   bool told_of_unwatched_ = false;
-  std::map<WaiterId, BlobWait*> waits_;
+  std::map<WaiterId, UnaryWait*> waits_;
 };
 
 }  // namespace ithaca::groups

@@ -29,15 +29,7 @@ Result<PlanPtr> Checked(const planner::v1::Plan& plan, PlanShelf* shelf) {
         "take the plan from PlannerService.Plan as it is, with full detail",
         {}};
   }
-  if (plan.ByteSizeLong() > store::kMaxValueBytes) {
-    return Refusal{
-        absl::StatusCode::kResourceExhausted,
-        "LIMIT_EXCEEDED",
-        absl::StrCat("the plan has ", plan.ByteSizeLong(), " bytes; ",
-                     store::kMaxValueBytes, " can be kept"),
-        "plan for fewer ranks in one Ulysses group",
-        {}};
-  }
+  if (auto refusal = CheckPlanSize(plan)) return *refusal;
   shelf->Put(plan);
   return std::make_shared<const planner::v1::Plan>(plan);
 }
@@ -70,6 +62,16 @@ bool IsHash(const std::string& text) {
 }
 
 }  // namespace
+
+std::optional<Refusal> CheckPlanSize(const planner::v1::Plan& plan) {
+  if (plan.ByteSizeLong() <= store::kMaxValueBytes) return std::nullopt;
+  return Refusal{absl::StatusCode::kResourceExhausted,
+                 "LIMIT_EXCEEDED",
+                 absl::StrCat("the plan has ", plan.ByteSizeLong(), " bytes; ",
+                              store::kMaxValueBytes, " can be kept"),
+                 "plan for fewer ranks in one Ulysses group",
+                 {}};
+}
 
 Result<PlanPtr> PlanOfRequest(const v1::CreateGroupRequest& request,
                               PlanShelf* shelf) {

@@ -5,6 +5,7 @@
 #define ITHACA_DAEMON_GROUPS_PLAN_SOURCE_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "daemon/groups/plan_shelf.h"
@@ -26,6 +27,9 @@ Result<PlanPtr> PlanOfRequest(const v1::CreateGroupRequest& request,
 // shelf). UNKNOWN_PLAN, STORE_FAILED. Blocks on the store.
 Result<PlanPtr> PlanOfHash(const std::string& hash, PlanShelf* shelf,
                            store::Store* store);
+
+// LIMIT_EXCEEDED when the plan is too large to keep; nothing: it is not.
+std::optional<Refusal> CheckPlanSize(const planner::v1::Plan& plan);
 
 }  // namespace ithaca::groups
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "daemon/groups/convert.h"
 #include "daemon/groups/rpc_status.h"
 
 namespace ithaca::groups {
@@ -53,11 +54,13 @@ SnapshotPtr StreamHub::SnapshotOf(const Group& group) {
   // Blobs come without an event, and go with their epoch.
   const bool same =
       kept.snapshot != nullptr && kept.snapshot->sequence == record.sequence &&
-      kept.epoch == record.epoch && kept.blobs == group.blobs().size();
+      kept.epoch == record.epoch && kept.blobs == group.blobs().size() &&
+      kept.commit_round == record.last_commit.round;
   if (!same) {
     kept.snapshot = EncodeSnapshot(group);
     kept.epoch = record.epoch;
     kept.blobs = group.blobs().size();
+    kept.commit_round = record.last_commit.round;
   }
   return kept.snapshot;
 }
@@ -66,20 +69,39 @@ void StreamHub::Offer(const Group& group) {
   fanout_.Offer(group.record().id, SnapshotOf(group));
 }
 
-void StreamHub::Deliver(const std::vector<Effects::Notice>& notices,
-                        const GroupMachine* machine) {
+void StreamHub::AddAssigned(const Effects& effects, const Group& group,
+                            News* news) {
+  const std::string& id = group.record().id;
+  for (const Effects::Assigned& assigned : effects.assigned) {
+    if (assigned.group_id != id) continue;
+    const Seat* seat = group.roster().Find(assigned.member_id);
+    if (seat == nullptr || seat->stream != assigned.stream) continue;
+    news->joined.emplace_back(assigned.stream,
+                              EncodeJoined(JoinedOf(group, *seat->member)));
+  }
+  const auto plan = effects.plans.find(group.record().plan_hash);
+  if (effects.renewed.count(id) == 0) return;
+  news->renewed = true;
+  planner::v1::Plan parsed;
+  if (plan != effects.plans.end() && parsed.ParseFromString(plan->second))
+    news->plan = EncodePlan(parsed);
+}
+
+void StreamHub::Deliver(const Effects& effects, const GroupMachine* machine) {
   std::map<std::string, News> by_group;
-  for (const Effects::Notice& notice : notices) {
+  for (const Effects::Notice& notice : effects.notices) {
     if (by_group_.count(notice.group_id) != 0)
       by_group[notice.group_id].events.push_back(notice.event);
   }
   for (auto& [group_id, news] : by_group) {
     Listeners& listeners = by_group_.at(group_id);
     const Group* group = machine != nullptr ? machine->Peek(group_id) : nullptr;
-    if (listeners.quiet && group != nullptr && group->complete()) {
+    if (group != nullptr) AddAssigned(effects, *group, &news);
+    const bool gathered =
+        listeners.quiet && group != nullptr && group->complete();
+    if (gathered) listeners.quiet = false;
+    if (gathered || news.renewed || !news.joined.empty())
       news.group = SnapshotOf(*group);
-      listeners.quiet = false;
-    }
     const bool over = news.events.back()->type == EventType::kDeleted;
     fanout_.Append(group_id, std::move(news));
     if (over) fanout_.EndGroup(group_id, grpc::Status::OK);

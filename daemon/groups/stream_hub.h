@@ -46,10 +46,10 @@ class StreamHub {
   // Its group; empty: unknown.
   std::string GroupOf(StreamId id) const;
 
-  // Tells the groups' streams. The end of a group ends its watchers. `machine`
-  // is as it is after these notices.
-  void Deliver(const std::vector<Effects::Notice>& notices,
-               const GroupMachine* machine);
+  // Tells the groups' streams: what happened, who has another slot, which
+  // groups have another plan. The end of a group ends its watchers. `machine`
+  // is as it is after that; null: notices alone are told.
+  void Deliver(const Effects& effects, const GroupMachine* machine);
   // The group as it is, encoded at most once per change. The group must have
   // streams.
   SnapshotPtr SnapshotOf(const Group& group);
@@ -76,7 +76,13 @@ class StreamHub {
     SnapshotPtr snapshot;
     uint64_t epoch = 0;
     size_t blobs = 0;
+    uint64_t commit_round = 0;
   };
+
+  // What is told with the news of a group that has another plan, or another
+  // slot for somebody.
+  static void AddAssigned(const Effects& effects, const Group& group,
+                          News* news);
 
   std::unordered_map<StreamId, Entry> streams_;
   std::unordered_map<std::string, Listeners> by_group_;

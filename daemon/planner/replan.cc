@@ -32,18 +32,38 @@ using topology::Slot;
 // Numbers of replicas, and of ranks for one sequence, that are tried at most.
 constexpr uint64_t kMaxTries = 64;
 
-absl::Status CheckPlan(const v1::Plan& plan) {
+bool HasPlaces(const v1::Plan& plan) { return plan.ranks(0).has_place(); }
+
+absl::Status CheckPlan(const v1::ReplanRequest& request) {
+  const v1::Plan& plan = request.plan();
   const v1::ValidateResponse verdict = ValidatePlan(plan);
   if (!verdict.valid()) {
     const v1::Finding& first = verdict.findings(0);
     return FieldError(absl::StrCat("plan.", first.field()), first.message());
   }
+  // Without places there are only ranks, which go on as each other.
+  const bool names_nodes =
+      request.lost_nodes_size() > 0 || request.new_nodes().nodes_size() > 0;
   for (int i = 0; i < plan.ranks_size(); ++i) {
-    if (plan.ranks(i).has_place()) continue;
+    const bool placed = plan.ranks(i).has_place();
+    if (placed || (!names_nodes && !HasPlaces(plan))) continue;
     return FieldError(absl::StrCat("plan.ranks[", i, "].place"),
-                      "missing; plan with a topology");
+                      "missing; plan with a topology, or name lost_ranks");
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::set<int>> LostRanks(const v1::ReplanRequest& request) {
+  std::set<int> lost;
+  for (int i = 0; i < request.lost_ranks_size(); ++i) {
+    if (request.lost_ranks(i) >=
+        static_cast<uint32_t>(request.plan().ranks_size())) {
+      return FieldError(absl::StrCat("lost_ranks[", i, "]"),
+                        "is not a rank of the plan");
+    }
+    lost.insert(static_cast<int>(request.lost_ranks(i)));
+  }
+  return lost;
 }
 
 absl::StatusOr<std::set<std::string>> LostNodes(
@@ -72,8 +92,14 @@ absl::Status AddNewSlots(const v1::ReplanRequest& request, Survivors& left) {
   auto slots = ithaca::topology::ListSlots(request.new_nodes(), "new_nodes");
   if (!slots.ok()) return slots.status();
   std::set<std::pair<std::string, uint32_t>> used;
-  for (const Slot& slot : left.slots)
-    used.insert({slot.node, slot.local_index});
+  // Those of lost ranks are not there any more, whatever the topology says.
+  for (const v1::Rank& rank : request.plan().ranks()) {
+    const v1::Place& place = rank.place();
+    if (std::count(request.lost_nodes().begin(), request.lost_nodes().end(),
+                   place.node()) == 0) {
+      used.insert({place.node(), place.local_index()});
+    }
+  }
   for (Slot& slot : *slots) {
     if (used.count({slot.node, slot.local_index}) != 0) continue;
     left.slots.push_back(std::move(slot));
@@ -215,7 +241,11 @@ class Replanner {
     std::vector<Slot> places;
     for (size_t slot : at) places.push_back(left_.slots[slot]);
     v1::ReplanResponse answer;
-    *answer.mutable_plan() = BuildPlan(request, choice, places);
+    *answer.mutable_plan() = BuildPlan(
+        request, choice,
+        HasPlaces(request_.plan()) ? std::make_optional(places) : std::nullopt);
+    for (const size_t slot : at)
+      answer.add_old_ranks(left_.old_ranks[slot].value_or(-1));
     *answer.mutable_plan()->mutable_estimate() = EstimateOf(
         request, choice, evaluator.InOrder(choice.strategy), evaluator);
     AddMoves(request_.plan(), left_, at, answer);
@@ -249,13 +279,15 @@ absl::StatusOr<std::vector<v1::ReplanResponse>> Replan(
   if (!request.has_plan()) {
     return FieldError("plan", "missing; give the plan in force");
   }
-  if (absl::Status s = CheckPlan(request.plan()); !s.ok()) return s;
+  if (absl::Status s = CheckPlan(request); !s.ok()) return s;
   const auto lost = LostNodes(request);
   if (!lost.ok()) return lost.status();
+  const auto lost_ranks = LostRanks(request);
+  if (!lost_ranks.ok()) return lost_ranks.status();
   Survivors left;
   for (int i = 0; i < request.plan().ranks_size(); ++i) {
     const v1::Place& place = request.plan().ranks(i).place();
-    if (lost->count(place.node()) != 0) continue;
+    if (lost->count(place.node()) != 0 || lost_ranks->count(i) != 0) continue;
     left.slots.push_back({place.node(), place.local_index()});
     left.old_ranks.emplace_back(i);
   }

@@ -17,8 +17,8 @@ namespace ithaca::planner {
 // Ulysses and ring degrees change as far as they must. A new rank takes the
 // place of the old one whose tokens and heads it shares most. Empty: nothing
 // that is legal can run on what is left. Errors: INVALID_ARGUMENT naming the
-// field, for a plan that does not hold together, has no places, or does not
-// have the nodes.
+// field, for a plan that does not hold together, or does not have the ranks or
+// the nodes; nodes can only be named for a plan with places.
 absl::StatusOr<std::vector<v1::ReplanResponse>> Replan(
     const v1::ReplanRequest& request);
 

@@ -94,6 +94,39 @@ TEST(Replan, OneSequenceOverFewerRanks) {
   EXPECT_GE(answers.back().moved_tokens(), 4099u / 3);
 }
 
+// Without places a rank goes on as an old one, and which is told.
+TEST(Replan, RanksAreLostWithoutPlacesToo) {
+  v1::ReplanRequest replan;
+  *replan.mutable_plan() = PlanOf(Ask(8, 8, 64, 4096, 4));
+  replan.add_lost_ranks(1);
+  const auto answers = Answers(replan);
+  ASSERT_FALSE(answers.empty());
+  for (const v1::ReplanResponse& answer : answers) {
+    ASSERT_EQ(answer.old_ranks_size(), answer.plan().ranks_size());
+    EXPECT_FALSE(answer.plan().ranks(0).has_place());
+    std::set<int> old;
+    for (const int rank : answer.old_ranks()) {
+      EXPECT_TRUE(rank >= 0 && rank < 4 && rank != 1) << rank;
+      EXPECT_TRUE(old.insert(rank).second) << rank << " goes on twice";
+    }
+  }
+  EXPECT_EQ(answers.back().plan().ranks_size(), 3);
+}
+
+TEST(Replan, TheSlotOfALostRankIsNotUsedAgain) {
+  v1::ReplanRequest replan;
+  *replan.mutable_plan() = PlanOf(OnNodes(Ask(8, 8, 64, 4096, 8), 2));
+  replan.add_lost_ranks(1);
+  *replan.mutable_new_nodes() = OnNodes(Ask(8, 8, 64, 4096, 8), 2).topology();
+  for (const v1::ReplanResponse& answer : Answers(replan)) {
+    for (int i = 0; i < answer.plan().ranks_size(); ++i) {
+      const v1::Place& place = answer.plan().ranks(i).place();
+      EXPECT_FALSE(place.node() == "n0" && place.local_index() == 1);
+      EXPECT_EQ(answer.old_ranks(i) < 0, false);
+    }
+  }
+}
+
 TEST(Replan, NothingLeftIsNoAnswer) {
   v1::ReplanRequest replan;
   *replan.mutable_plan() = PlanOf(OnNodes(Ask(8, 8, 64, 4096, 4), 1));
@@ -111,7 +144,11 @@ TEST(Replan, NamesTheFieldOfAnAbsurdRequest) {
       {"plan: ", [](auto& r) { r.clear_plan(); }},
       {"plan.hash: ", [](auto& r) { r.mutable_plan()->set_hash("00"); }},
       {"plan.ranks[0].place: ",
-       [](auto& r) { *r.mutable_plan() = PlanOf(Ask(8, 8, 64, 4096, 4)); }},
+       [](auto& r) {
+         *r.mutable_plan() = PlanOf(Ask(8, 8, 64, 4096, 4));
+         r.mutable_new_nodes()->add_nodes();
+       }},
+      {"lost_ranks[0]: ", [](auto& r) { r.add_lost_ranks(4); }},
       {"lost_nodes[0]: ", [](auto& r) { r.add_lost_nodes("x"); }},
       {"new_nodes.nodes[0].name: ",
        [](auto& r) { r.mutable_new_nodes()->add_nodes(); }},

@@ -1,10 +1,10 @@
-// A GetBlob call, which may wait, over gRPC's callback API.
+// A call that may wait (GetBlob, Barrier, Commit), over gRPC's callback API.
 //
 // Used by GroupsService. Threads: Complete and Abandon, one of them once, from
 // one thread; hooks run on gRPC's. Life: on_done is the last call of all, and
 // whoever gets it deletes the object.
-#ifndef ITHACA_DAEMON_GROUPS_BLOB_WAIT_H_
-#define ITHACA_DAEMON_GROUPS_BLOB_WAIT_H_
+#ifndef ITHACA_DAEMON_GROUPS_UNARY_WAIT_H_
+#define ITHACA_DAEMON_GROUPS_UNARY_WAIT_H_
 
 #include <grpcpp/support/server_callback.h>
 
@@ -13,27 +13,27 @@
 
 #include "daemon/groups/rpc_status.h"
 #include "daemon/groups/types.h"
-#include "ithaca/groups/v1/groups.pb.h"
 
 namespace ithaca::groups {
 
-class BlobWait : public grpc::ServerUnaryReactor {
+class UnaryWait : public grpc::ServerUnaryReactor {
  public:
   struct Hooks {
     // The caller is gone.
     std::function<void()> on_cancel;
     std::function<void()> on_done;
   };
+  // Writes what was waited for into the response.
+  using Fill = std::function<void(const Waited&)>;
 
-  explicit BlobWait(v1::GetBlobResponse* response) : response_(response) {}
+  explicit UnaryWait(Fill fill) : fill_(std::move(fill)) {}
 
   // Before gRPC sees the object.
   void SetHooks(Hooks hooks) { hooks_ = std::move(hooks); }
 
-  void Complete(const Result<Blob>& blob) {
-    if (!blob.ok()) return Finish(ToRpcStatus(blob.refusal()));
-    response_->set_data(*blob.value().data);
-    response_->set_publisher_slot(blob.value().publisher_slot);
+  void Complete(const Result<Waited>& waited) {
+    if (!waited.ok()) return Finish(ToRpcStatus(waited.refusal()));
+    fill_(waited.value());
     Finish(grpc::Status::OK);
   }
   // Nobody waits for the answer.
@@ -47,10 +47,10 @@ class BlobWait : public grpc::ServerUnaryReactor {
   }
 
  private:
-  v1::GetBlobResponse* const response_;
+  const Fill fill_;
   Hooks hooks_;
 };
 
 }  // namespace ithaca::groups
 
-#endif  // ITHACA_DAEMON_GROUPS_BLOB_WAIT_H_
+#endif  // ITHACA_DAEMON_GROUPS_UNARY_WAIT_H_
