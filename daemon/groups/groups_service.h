@@ -70,6 +70,12 @@ class GroupsService final : public RawStreamsService, private EngineListener {
     size_t members = 0;
   };
   void Count(std::function<void(const Census&)> done);
+  // A node has been silent for long, is heard again, or is gone: what becomes
+  // of the members that came through its daemon. `text` says how that is known,
+  // a sentence without a full stop. Any thread.
+  using NodeNews = GroupMachine::NodeNews;
+  void TellNode(NodeNews news, const std::string& node,
+                const std::string& text);
 
   grpc::ServerUnaryReactor* CreateGroup(
       grpc::CallbackServerContext* context,
@@ -137,7 +143,7 @@ class GroupsService final : public RawStreamsService, private EngineListener {
   Fanout::Options FanoutOptions();
   void Deliver(const Effects& effects, const GroupMachine& machine) override;
   void WriteFailed(const Effects& effects, const Refusal& why) override;
-  void Reattach(GroupMachine* machine) override { hub_.Reattach(machine); }
+  void Reattach(GroupMachine* machine) override;
 
   Result<Caller> Admit(const grpc::ServerContextBase& context,
                        const std::string& method);
@@ -163,13 +169,14 @@ class GroupsService final : public RawStreamsService, private EngineListener {
                                   const std::string& method,
                                   const std::string& group_id, WaitWork work,
                                   UnaryWait::Fill fill);
-  EventStream* NewStream(StreamId id, const std::string& group_id);
+  EventStream* NewStream(StreamId id, const std::string& group_id,
+                         const grpc::ServerContextBase* context);
   // The plan that the group runs, encoded; empty when it is not wanted.
   Result<grpc::Slice> PlanBytes(const Caller& caller,
                                 const std::string& group_id,
                                 GroupEngine::Turn& turn);
   void StreamsBehind(const std::string& group_id);
-  void StreamBroken(const std::string& group_id, StreamId id);
+  void StreamBroken(const std::string& group_id, StreamId id, StreamFate fate);
   // A process that ended may have left its connection open to a child.
   void WatchProcess(const Caller& caller, const std::string& group_id,
                     StreamId id);
@@ -189,6 +196,8 @@ class GroupsService final : public RawStreamsService, private EngineListener {
   std::unordered_map<StreamId, ProcessWatch::Id> process_of_stream_;
   bool told_of_unwatched_ = false;
   std::map<WaiterId, UnaryWait*> waits_;
+  // Nodes that are silent or gone, and why, for a machine that is read again.
+  std::map<std::string, std::pair<NodeNews, std::string>> node_news_;
 };
 
 }  // namespace ithaca::groups

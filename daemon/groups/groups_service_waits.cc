@@ -12,6 +12,8 @@
 namespace ithaca::groups {
 namespace {
 
+const BrokenBy kProcessExited{"PROCESS_EXITED", "its process ended"};
+
 // Missed events beyond this are replaced by the whole group.
 constexpr size_t kMaxMissedBytes = size_t{1} << 20;
 
@@ -174,10 +176,13 @@ Fanout::Options GroupsService::FanoutOptions() {
   return options;
 }
 
-EventStream* GroupsService::NewStream(StreamId id,
-                                      const std::string& group_id) {
+EventStream* GroupsService::NewStream(StreamId id, const std::string& group_id,
+                                      const grpc::ServerContextBase* context) {
   return hub_.NewStream(
-      id, [this, id, group_id] { StreamBroken(group_id, id); },
+      id,
+      [this, id, group_id, context] {
+        StreamBroken(group_id, id, options_.gate->WhyEnded(*context));
+      },
       [this, id] {
         engine_->Post(
             [](GroupEngine::Turn&) {},
@@ -215,7 +220,8 @@ void GroupsService::ProcessExited(const std::string& group_id, StreamId id) {
   if (draining_) return;
   engine_->Post(
       [=](GroupEngine::Turn& turn) {
-        turn.machine.StreamBroken(group_id, id, turn.now, &turn.effects);
+        turn.machine.StreamBroken(group_id, id, turn.now, &turn.effects,
+                                  kProcessExited);
       },
       [=](const std::optional<Refusal>&) {
         hub_.End({id, Refusal{absl::StatusCode::kAborted,
@@ -226,14 +232,40 @@ void GroupsService::ProcessExited(const std::string& group_id, StreamId id) {
       });
 }
 
-void GroupsService::StreamBroken(const std::string& group_id, StreamId id) {
+void GroupsService::StreamBroken(const std::string& group_id, StreamId id,
+                                 StreamFate fate) {
   // What breaks now breaks because we go: members resume.
   if (draining_) return;
   engine_->Post(
       [=](GroupEngine::Turn& turn) {
-        turn.machine.StreamBroken(group_id, id, turn.now, &turn.effects);
+        if (fate == StreamFate::kLinkBroke) {
+          turn.machine.Detach(group_id, id, options_.limits.detach_grace_ms,
+                              "the connection to its node broke", turn.now,
+                              &turn.effects);
+        } else {
+          turn.machine.StreamBroken(
+              group_id, id, turn.now, &turn.effects,
+              fate == StreamFate::kProcessExited ? kProcessExited : BrokenBy{});
+        }
       },
       [](const std::optional<Refusal>&) {});
+}
+
+void GroupsService::TellNode(NodeNews news, const std::string& node,
+                             const std::string& text) {
+  engine_->Post(
+      [=](GroupEngine::Turn& turn) {
+        node_news_[node] = {news, text};
+        if (news == NodeNews::kBack) node_news_.erase(node);
+        turn.machine.TellNode(news, node, text);
+      },
+      [](const std::optional<Refusal>&) {});
+}
+
+void GroupsService::Reattach(GroupMachine* machine) {
+  hub_.Reattach(machine);
+  for (const auto& [node, news] : node_news_)
+    machine->TellNode(news.first, node, news.second);
 }
 
 void GroupsService::StreamsBehind(const std::string& group_id) {
@@ -268,7 +300,7 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* GroupsService::JoinGroup(
   if (!Parse(*bytes, &request)) return new RefusedStream(NotARequest());
   const StreamId id = ++last_id_;
   const JoinCommand command = FromMessage(request);
-  EventStream* stream = NewStream(id, command.group_id);
+  EventStream* stream = NewStream(id, command.group_id, context);
   struct State {
     std::optional<Refusal> refusal;
     v1::Joined joined;
@@ -293,6 +325,8 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* GroupsService::JoinGroup(
           state->refusal = joined.refusal();
           return;
         }
+        // It is there, whatever was said of it before.
+        node_news_.erase(caller.node);
         const Group& group = *turn.machine.Peek(command.group_id);
         state->joined =
             JoinedOf(group, *group.roster().Find(command.member_id)->member);
@@ -333,7 +367,7 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* GroupsService::WatchGroup(
   if (!Parse(*bytes, &request)) return new RefusedStream(NotARequest());
   const StreamId id = ++last_id_;
   const std::string group_id = request.group_id();
-  EventStream* stream = NewStream(id, group_id);
+  EventStream* stream = NewStream(id, group_id, context);
   // Shared by the two halves of one command, which run one after the other.
   auto refusal = std::make_shared<std::optional<Refusal>>();
   engine_->Post(
