@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
-"""The package against a real ithacad. The arguments are its path and the wheel's."""
+"""The package against a real ithacad. The arguments are its path, the wheel's, and the folder
+of the examples."""
 
+import concurrent.futures
 import os
 import signal
 import subprocess
@@ -18,12 +20,18 @@ from ithacad_process import IthacadProcess
 LONG = 30.0  # s; never waited for when all is well
 MODEL = {"query_heads": 10, "kv_heads": 2, "head_size": 16}
 
-ithacad, wheel = "", ""
+ithacad, wheel, examples = "", "", ""
 
 
 def asking(ranks, **constraints):
     return {"model": MODEL, "workload": {"sequence_length": 203},
             "constraints": {"ranks": ranks, **constraints}}
+
+
+def together(members, call):
+    """Calls for all members at once; the answers by member."""
+    with concurrent.futures.ThreadPoolExecutor(len(members)) as threads:
+        return list(threads.map(call, members))
 
 
 class ClientTest(unittest.TestCase):
@@ -161,6 +169,58 @@ class ClientTest(unittest.TestCase):
                 parent.kill()
                 os.kill(child, signal.SIGKILL)
 
+    def test_barrier_and_commit_name_who_is_missing_or_differs(self):
+        members = self.join(3)
+        with self.assertRaises(ithaca.MembersMissing) as raised:
+            members[1].barrier("b", timeout=0.1)
+        self.assertEqual((raised.exception.reason, raised.exception.missing),
+                         ("BARRIER_TIMEOUT", (0, 2)))
+        together(members, lambda member: member.barrier("b", LONG, round=1))
+        with self.assertRaises(ithaca.MembersMissing) as raised:
+            members[0].commit(b"x", timeout=0.1, round=1)
+        self.assertEqual(raised.exception.missing, (1, 2))
+        done = together(members, lambda member: member.commit(b"same", LONG, round=2))
+        self.assertEqual([(d.round, d.hash) for d in done], [(2, b"same")] * 3)
+        differs = together(members, lambda member: self.differing(member))
+        self.assertEqual(differs, [(1,)] * 3)
+        self.assertEqual(self.client.get_group("g").last_commit.round, 2)
+
+    @staticmethod
+    def differing(member):
+        try:
+            member.commit(b"odd" if member.rank == 1 else b"even", LONG, round=3)
+        except ithaca.CommitDiffers as error:
+            return error.differing
+        return None
+
+    def test_a_spare_takes_the_slot_of_the_lost(self):
+        members = self.join(2)
+        spare = self.client.join("g", "s", may_park=True)
+        self.assertTrue(spare.parked)
+        members[0].close()
+        spare.wait_complete(LONG)
+        self.assertEqual((spare.parked, spare.rank), (False, 0))
+        members[1].wait_epoch_after(members[1].epoch, LONG)
+        members[1].wait_complete(LONG)
+        together([spare, members[1]], lambda member: member.barrier("b", LONG))
+
+    def test_those_who_remain_get_a_plan_of_their_own(self):
+        members = self.join(4, on_loss="REPLAN", min_size=2)
+        members[1].close()
+        remaining = [members[0], members[2], members[3]]
+        for member in remaining:
+            member.wait_epoch_after(member.epoch, LONG)
+            member.wait_complete(LONG)
+        self.assertEqual(sorted(member.rank for member in remaining), [0, 1, 2])
+        self.assertEqual({(m.size, len(m.plan.ranks), m.epoch) for m in remaining},
+                         {(3, 3, remaining[0].epoch)})
+        together(remaining, lambda member: member.barrier("b", LONG))
+        moved = remaining[0].replan(lost_slots=[remaining[0].rank], dry_run=True)
+        self.assertEqual(moved.group.size, 2)
+        told = self.client.explain("g")
+        self.assertIn("REPLAN_ON_LOSS", [d.reason_code for d in told.decisions])
+        self.assertEqual(list(told.waits), [])
+
     def test_a_watch_goes_on_after_a_restart(self):
         self.client.create_group("g", plan_request=asking(2))
         watch = self.client.watch("g")
@@ -198,8 +258,20 @@ class ClientTest(unittest.TestCase):
                               text=True, timeout=LONG, check=False)
         self.assertEqual((done.stdout, done.stderr), ("4\n", ""))
 
+    def test_the_example_of_plain_processes(self):
+        command = [sys.executable, os.path.join(examples, "plain_process.py"), "job", "3"]
+        environment = dict(os.environ, PYTHONPATH=wheel,
+                           ITHACA_RUN_DIR=os.path.dirname(self.daemon.socket))
+        processes = [subprocess.Popen(command + ["p%d" % i], env=environment, text=True,
+                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                     for i in range(3)]
+        said = "".join(process.communicate(timeout=LONG)[0] for process in processes)
+        self.assertEqual([process.returncode for process in processes], [0, 0, 0], said)
+        self.assertIn("rank 2 of 3", said)
+        self.assertEqual(said.count("committed"), 3)
+
 
 if __name__ == "__main__":
-    ithacad, wheel = map(os.path.abspath, sys.argv[1:3])
-    del sys.argv[1:3]
+    ithacad, wheel, examples = map(os.path.abspath, sys.argv[1:4])
+    del sys.argv[1:4]
     unittest.main()
