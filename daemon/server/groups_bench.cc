@@ -1,7 +1,7 @@
 // How fast groups form, and what it costs to tell many.
 //
 //   groups_bench [--members=100,1000,4000,10000] [--watchers=10000]
-//                [--groups=100] [--connections=32] > result.json
+//                [--groups=100] [--connections=32] [--exits=200] > result.json
 //
 // Starts a daemon in a process of its own, plays all members and watchers from
 // this one, and prints, as JSON on standard output and as lines on standard
@@ -11,6 +11,9 @@
 //            answer, from there to the moment at which all know that the group
 //            is complete, and from one member's end until all others know
 //   many     that many groups of 64, joined in turn
+//   exits    a member that is a process ends, that many times in turn by
+//            SIGKILL, by exit() and by exit with a child that keeps its
+//            connection open: ms until each of 64 other members knows
 //   fan_out  latency of single joins without and with watchers of the group,
 //            events that watchers get per second, daemon's memory per watcher
 
@@ -36,6 +39,7 @@
 #include "absl/strings/strip.h"
 #include "daemon/server/daemon.h"
 #include "daemon/server/group_load.h"
+#include "daemon/server/member_process_for_test.h"
 
 namespace ithaca::server {
 namespace {
@@ -49,6 +53,9 @@ struct Flags {
   int watchers = 10'000;
   int groups = 100;
   int connections = 32;
+  int exits = 200;
+  // Lies beside this one.
+  std::string member_program;
 };
 
 double MsSince(Clock::time_point start) {
@@ -222,6 +229,46 @@ class Bench {
             {"last_join_to_all_complete_ms", Rounded(formed - issued)}};
   }
 
+  // Of each way to end every third run.
+  std::vector<Json> Exits(int runs) {
+    constexpr int kOthers = 64;
+    Require(CreateGroupOf(connections_.groups(), "exits", kOthers + 1));
+    Seen seen;
+    Streams others;
+    for (int i = 0; i < kOthers; ++i) {
+      others.Join(connections_.any(static_cast<size_t>(i)),
+                  JoinRequest("exits", i, false), Note(&seen));
+    }
+    seen.joined.WaitFor(kOthers);
+    const char* const kWays[] = {"sigkill", "exit", "exit_with_child"};
+    std::vector<double> latency[3];
+    for (int run = 0; run < runs; ++run) {
+      MemberProcess member(flags_.member_program, daemon_.socket(), "exits",
+                           "process");
+      if (!member.joined()) std::exit(1);
+      const Clock::time_point asked = Clock::now();
+      if (run % 3 == 0) member.Signal(SIGKILL);
+      if (run % 3 == 1) member.Exit();
+      if (run % 3 == 2) member.LeaveConnectionToChild();
+      seen.lost.WaitFor(kOthers * (static_cast<uint64_t>(run) + 1));
+      latency[run % 3].push_back(MsSince(asked));
+    }
+    Require(DeleteGroup(connections_.groups(), "exits"));
+    others.Finish();
+    std::vector<Json> rows;
+    for (int way = 0; way < 3; ++way) {
+      std::vector<double>& times = latency[way];
+      if (times.empty()) continue;
+      std::sort(times.begin(), times.end());
+      rows.push_back({{"way", kWays[way]},
+                      {"runs", times.size()},
+                      {"p50_ms", Rounded(times[times.size() / 2])},
+                      {"p99_ms", Rounded(times[times.size() * 99 / 100])},
+                      {"max_ms", Rounded(times.back())}});
+    }
+    return rows;
+  }
+
   // Single joins, one after another, each until its answer.
   Json FanOut(int watchers, int joins) {
     const std::string group = absl::StrCat("fan", watchers);
@@ -290,6 +337,7 @@ class Bench {
       for (bool quiet : {false, true}) note("form", FormOne(members, quiet));
     }
     note("many", FormMany(flags_.groups, 64));
+    for (const Json& row : Exits(flags_.exits)) note("exits", row);
     for (int watchers : {0, flags_.watchers})
       note("fan_out", FanOut(watchers, 500));
     return result;
@@ -302,6 +350,9 @@ class Bench {
 };
 
 bool Parse(int argc, char** argv, Flags* flags) {
+  const std::string self = argv[0];
+  flags->member_program = absl::StrCat(self.substr(0, self.rfind('/') + 1),
+                                       "group_member_for_test");
   for (int i = 1; i < argc; ++i) {
     absl::string_view rest = argv[i];
     if (absl::ConsumePrefix(&rest, "--members=")) {
@@ -315,6 +366,8 @@ bool Parse(int argc, char** argv, Flags* flags) {
       if (!absl::SimpleAtoi(rest, &flags->watchers)) return false;
     } else if (absl::ConsumePrefix(&rest, "--groups=")) {
       if (!absl::SimpleAtoi(rest, &flags->groups)) return false;
+    } else if (absl::ConsumePrefix(&rest, "--exits=")) {
+      if (!absl::SimpleAtoi(rest, &flags->exits)) return false;
     } else if (absl::ConsumePrefix(&rest, "--connections=")) {
       if (!absl::SimpleAtoi(rest, &flags->connections)) return false;
     } else {
@@ -332,7 +385,7 @@ int main(int argc, char** argv) {
   if (!ithaca::server::Parse(argc, argv, &flags)) {
     std::fprintf(stderr,
                  "usage: groups_bench [--members=N,...] [--watchers=N] "
-                 "[--groups=N] [--connections=N]\n");
+                 "[--groups=N] [--connections=N] [--exits=N]\n");
     return 2;
   }
   ithaca::server::Bench bench(flags);
