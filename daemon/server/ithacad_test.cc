@@ -152,7 +152,8 @@ TEST_F(IthacadTest, BadArgumentsAreRefused) {
   EXPECT_EQ(stray.Wait(), 2);
   Process store({"--run_dir=" + run_dir_, "--store=redis:x"}, log_);
   EXPECT_EQ(store.Wait(), 1);
-  EXPECT_NE(LogText().find("write sqlite:PATH"), std::string::npos) << LogText();
+  EXPECT_NE(LogText().find("write sqlite:PATH"), std::string::npos)
+      << LogText();
 }
 
 // Killed at random moments while groups come, form and lose members: no epoch
@@ -176,8 +177,7 @@ TEST_F(IthacadTest, EpochsGoOnOverKills) {
     // The killer strikes while this goes on.
     std::atomic<bool> begun{false};
     std::thread killer([&daemon, &begun, delay = random() % 40] {
-      while (!begun)
-        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      while (!begun) std::this_thread::sleep_for(std::chrono::milliseconds(1));
       std::this_thread::sleep_for(std::chrono::milliseconds(delay));
       daemon->Signal(SIGKILL);
     });
@@ -241,6 +241,27 @@ TEST_F(IthacadTest, MembersOutliveAKill) {
   const auto now = (*a)->WaitEpochAfter(before->epoch(), kLong);
   ASSERT_TRUE(now.ok()) << now.status();
   EXPECT_EQ(now->free_slots(0), 1u);
+}
+
+// Nobody is taken for lost because the daemon did not run for a while.
+TEST_F(IthacadTest, APausedDaemonLosesNobody) {
+  auto daemon = Start();
+  auto client = Connect();
+  ASSERT_TRUE(client->CreateGroup(CreateRequest("g")).ok());
+  auto a = client->JoinGroup(JoinRequest("g", "a"));
+  auto b = client->JoinGroup(JoinRequest("g", "b"));
+  ASSERT_TRUE(a.ok() && b.ok());
+  const auto before = (*a)->WaitComplete(kLong);
+  ASSERT_TRUE(before.ok());
+  for (const int seconds : {1, 5}) {
+    daemon->Signal(SIGSTOP);
+    std::this_thread::sleep_for(std::chrono::seconds(seconds));
+    daemon->Signal(SIGCONT);
+    const auto now = client->GetGroup("g", false);
+    ASSERT_TRUE(now.ok()) << now.status();
+    EXPECT_EQ(now->epoch(), before->epoch());
+    EXPECT_EQ(now->state(), groups::v1::GROUP_STATE_COMPLETE);
+  }
 }
 
 TEST_F(IthacadTest, MembersShowTheirProcess) {
