@@ -17,17 +17,12 @@
 //   fan_out  latency of single joins without and with watchers of the group,
 //            events that watchers get per second, daemon's memory per watcher
 
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -37,7 +32,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
-#include "daemon/server/daemon.h"
+#include "daemon/server/bench_processes.h"
 #include "daemon/server/group_load.h"
 #include "daemon/server/member_process_for_test.h"
 
@@ -66,62 +61,6 @@ double MsSince(Clock::time_point start) {
 double Rounded(double value) {
   return static_cast<double>(static_cast<int64_t>(value * 100)) / 100;
 }
-
-// The daemon, in a child process.
-class DaemonProcess {
- public:
-  // Before anything of gRPC runs in this process.
-  DaemonProcess() {
-    std::string folder = "/tmp/ithaca.XXXXXX";
-    if (mkdtemp(folder.data()) == nullptr) std::exit(1);
-    folder_ = folder;
-    int ready[2];
-    if (pipe(ready) != 0) std::exit(1);
-    pid_ = fork();
-    if (pid_ == 0) Serve(ready[1]);
-    close(ready[1]);
-    char byte = 0;
-    if (read(ready[0], &byte, 1) != 1) std::exit(1);
-    close(ready[0]);
-  }
-  ~DaemonProcess() {
-    kill(pid_, SIGKILL);
-    waitpid(pid_, nullptr, 0);
-  }
-  std::string socket() const { return folder_ + "/ithacad.sock"; }
-  int64_t ResidentBytes() const {
-    std::ifstream file(absl::StrCat("/proc/", pid_, "/statm"));
-    int64_t total = 0, resident = 0;
-    file >> total >> resident;
-    return resident * sysconf(_SC_PAGESIZE);
-  }
-  double CpuMs() const {
-    clockid_t clock;
-    timespec time{};
-    if (clock_getcpuclockid(pid_, &clock) != 0) return 0;
-    clock_gettime(clock, &time);
-    return static_cast<double>(time.tv_sec) * 1e3 +
-           static_cast<double>(time.tv_nsec) / 1e6;
-  }
-
- private:
-  [[noreturn]] void Serve(int ready) const {
-    Log log;
-    DaemonOptions options;
-    options.run_dir = folder_;
-    options.log = &log;
-    auto daemon = Daemon::Start(options);
-    if (!daemon.ok()) {
-      std::fprintf(stderr, "%s\n", daemon.status().ToString().c_str());
-      _exit(1);
-    }
-    if (write(ready, "r", 1) != 1) _exit(1);
-    for (;;) pause();
-  }
-
-  std::string folder_;
-  pid_t pid_ = -1;
-};
 
 // What the members of one group have seen.
 struct Seen {
@@ -269,30 +208,19 @@ class Bench {
     return rows;
   }
 
-  // Single joins, one after another, each until its answer.
+  // Single joins, one after another, each until its answer; the watchers are
+  // another process, as they are in life.
   Json FanOut(int watchers, int joins) {
     const std::string group = absl::StrCat("fan", watchers);
     Require(CreateGroupOf(connections_.groups(), group, joins + 1));
     const int64_t before = daemon_.ResidentBytes();
-    Tally ready, events;
-    Streams watching;
     const Clock::time_point open = Clock::now();
-    for (int i = 0; i < watchers; ++i) {
-      watching.Watch(connections_.any(static_cast<size_t>(i)), group, 0,
-                     [&](const grpc::Slice& bytes) {
-                       Glance glance;
-                       if (!GlanceAt(bytes, &glance)) std::abort();
-                       if (glance.group_state != 0) ready.Add();
-                       events.Add(glance.events.size());
-                     });
-    }
-    ready.WaitFor(static_cast<uint64_t>(watchers));
+    WatcherProcess crowd(
+        {daemon_.socket(), group, watchers, joins, flags_.connections});
+    crowd.WaitUntilThere();
     const double opened = MsSince(open);
     const int64_t per_watcher =
         watchers == 0 ? 0 : (daemon_.ResidentBytes() - before) / watchers;
-
-    // On connections of their own, as other processes are.
-    Connections others(daemon_.socket(), 4);
     Seen seen;
     Streams joining;
     std::vector<double> latency;
@@ -300,17 +228,15 @@ class Bench {
     const Clock::time_point start = Clock::now();
     for (int i = 0; i < joins; ++i) {
       const Clock::time_point asked = Clock::now();
-      joining.Join(others.any(static_cast<size_t>(i)),
+      joining.Join(connections_.any(static_cast<size_t>(i)),
                    JoinRequest(group, i, true), Note(&seen));
       seen.joined.WaitFor(static_cast<uint64_t>(i) + 1);
       latency.push_back(MsSince(asked));
     }
-    events.WaitFor(static_cast<uint64_t>(watchers) *
-                   static_cast<uint64_t>(joins));
+    crowd.WaitUntilTold();
     const double told = MsSince(start);
     const double told_cpu = daemon_.CpuMs() - cpu;
     Require(DeleteGroup(connections_.groups(), group));
-    watching.Finish();
     joining.Finish();
     std::sort(latency.begin(), latency.end());
     return {{"watchers", watchers},
@@ -333,13 +259,14 @@ class Bench {
       result[kind].push_back(row);
     };
     FormOne(64, false);
+    // First, while what the daemon holds is what the watchers cost.
+    for (int watchers : {0, flags_.watchers})
+      note("fan_out", FanOut(watchers, 500));
     for (int members : flags_.members) {
       for (bool quiet : {false, true}) note("form", FormOne(members, quiet));
     }
     note("many", FormMany(flags_.groups, 64));
     for (const Json& row : Exits(flags_.exits)) note("exits", row);
-    for (int watchers : {0, flags_.watchers})
-      note("fan_out", FanOut(watchers, 500));
     return result;
   }
 
@@ -381,6 +308,8 @@ bool Parse(int argc, char** argv, Flags* flags) {
 }  // namespace ithaca::server
 
 int main(int argc, char** argv) {
+  if (ithaca::server::IsWatcherProcess(argc, argv))
+    return ithaca::server::RunWatchers(argv);
   ithaca::server::Flags flags;
   if (!ithaca::server::Parse(argc, argv, &flags)) {
     std::fprintf(stderr,
