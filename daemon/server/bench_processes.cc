@@ -51,6 +51,8 @@ void DaemonProcess::Serve(int ready) const {
   DaemonOptions options;
   options.run_dir = folder_;
   options.log = &log;
+  // All of it is one user's.
+  options.rate_limits = {0, 0, 0};
   auto daemon = Daemon::Start(options);
   if (!daemon.ok()) {
     std::fprintf(stderr, "%s\n", daemon.status().ToString().c_str());

@@ -20,7 +20,11 @@ namespace {
 
 namespace v1 = groups::v1;
 
+#ifdef ITHACA_SANITIZED
+constexpr int kGroups = 25;
+#else
 constexpr int kGroups = 100;
+#endif
 constexpr int kMembers = 10;
 constexpr int kWatchers = 20;
 
@@ -225,7 +229,8 @@ TEST(GroupsScale, SlowReadersHoldUpNobody) {
   daemon.Start();
   Crowd crowd(daemon.socket());
   constexpr int kSlots = 16;
-  constexpr int kRounds = 120;
+  // Each about 40 KB of events.
+  constexpr int kRounds = 60;
   ASSERT_TRUE(CreateGroupOf(crowd.stub(), "g0", kSlots).ok());
   Follower slow, quick;
   Connections connections(daemon.socket(), 2);
