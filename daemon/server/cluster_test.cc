@@ -1,13 +1,9 @@
 // Three daemons of a cluster in one process, over real sockets and mutual TLS:
 // clients of each form groups on the first, which coordinates.
 
-#include <fcntl.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -27,6 +23,7 @@
 #include "daemon/cluster/tls_identity.h"
 #include "daemon/server/cluster_side.h"
 #include "daemon/server/daemon_for_test.h"
+#include "daemon/server/member_process_for_test.h"
 #include "ithaca/groups/v1/groups.grpc.pb.h"
 
 namespace ithaca::server {
@@ -292,20 +289,16 @@ TEST_F(ClusterTest, AFollowerForwardsNobodysCalls) {
   EXPECT_EQ(Reason(Ask(channel, {"1,1,1,n"})), "NOT_COORDINATOR");
 }
 
-// A process that joined through a follower is killed; a child of it still holds
-// the connection.
-TEST_F(ClusterTest, AKilledProcessIsSeenBehindAFollower) {
+// A process that joined through a follower ends; a child of it still holds the
+// connection.
+TEST_F(ClusterTest, TheEndOfAProcessIsSeenBehindAFollower) {
   const auto watcher = Connect(three_);
   ASSERT_TRUE(watcher->CreateGroup(CreateRequest(2)).ok());
   auto mine = watcher->JoinGroup(JoinRequest("mine"));
   ASSERT_TRUE(mine.ok());
-  const std::string program =
-      "exec daemon/server/join_for_test " + two_.socket() + " g other";
-  const pid_t child = fork();
-  if (child == 0) {
-    execl("/bin/sh", "sh", "-c", program.c_str(), nullptr);
-    _exit(127);
-  }
+  MemberProcess other("daemon/server/group_member_for_test", two_.socket(), "g",
+                      "other");
+  ASSERT_TRUE(other.joined());
   const auto view = (*mine)->WaitComplete(kLong);
   ASSERT_TRUE(view.ok()) << view.status();
   std::atomic<bool> seen{false};
@@ -314,15 +307,10 @@ TEST_F(ClusterTest, AKilledProcessIsSeenBehindAFollower) {
     why = event.reason_code();
     seen = true;
   });
-  const auto killed = std::chrono::steady_clock::now();
-  kill(child, SIGKILL);
+  other.LeaveConnectionToChild();
   ASSERT_TRUE((*mine)->WaitEpochAfter(view->epoch(), kLong).ok());
-  const std::chrono::duration<double, std::milli> took =
-      std::chrono::steady_clock::now() - killed;
-  RecordProperty("loss_seen_ms", std::to_string(took.count()));
   while (!seen) std::this_thread::yield();
   EXPECT_EQ(why, "PROCESS_EXITED");
-  waitpid(child, nullptr, 0);
 }
 
 }  // namespace
