@@ -14,6 +14,8 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "daemon/groups/process_watch.h"
+#include "daemon/server/preface.h"
 
 namespace ithaca::server {
 namespace {
@@ -24,8 +26,8 @@ int64_t NowMs() {
       .count();
 }
 
-std::string Describe(const Guest& guest) {
-  return "connection from " + guest.name;
+std::string Describe(const Peer& peer) {
+  return absl::StrCat("connection from pid ", peer.pid, ", uid ", peer.uid);
 }
 
 }  // namespace
@@ -73,7 +75,7 @@ void FrontDoor::Stop() {
   if (!thread_.joinable()) return;
   thread_.join();
   for (const auto& [fd, waiting] : waiting_) close(fd);
-  for (const auto& [fd, key] : inside_) close(fd);
+  for (const auto& [fd, uid] : inside_) close(fd);
   waiting_.clear();
   inside_.clear();
 }
@@ -112,12 +114,13 @@ void FrontDoor::AcceptAll() {
       if (errno == EMFILE || errno == ENFILE) ShedOne();
       return;
     }
-    std::optional<Guest> guest = options_.greet(fd);
-    if (guest.has_value()) {
-      Welcome(fd, *std::move(guest));
-    } else {
+    ucred credentials{};
+    socklen_t size = sizeof credentials;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) {
       close(fd);
+      continue;
     }
+    Welcome(fd, Peer{credentials.uid, credentials.gid, credentials.pid});
   }
 }
 
@@ -131,16 +134,16 @@ void FrontDoor::ShedOne() {
           "open files (ulimit -n)");
 }
 
-void FrontDoor::Welcome(int fd, Guest guest) {
+void FrontDoor::Welcome(int fd, const Peer& peer) {
   const size_t open = waiting_.size() + inside_.size();
-  const auto found = by_key_.find(guest.key);
-  const size_t of_one = found == by_key_.end() ? 0 : found->second;
+  const auto found = by_user_.find(peer.uid);
+  const size_t of_user = found == by_user_.end() ? 0 : found->second;
   const bool full = open >= options_.max_connections;
-  if (full || of_one >= options_.max_connections_per_guest) {
-    Refused(full ? kTooMany : kTooManyOfOne,
-            absl::StrCat(Describe(guest), " was dropped: ", open,
-                         " connections are open, ", of_one, " of them of ",
-                         guest.key, "; close some"));
+  if (full || of_user >= options_.max_connections_per_user) {
+    Refused(full ? kTooMany : kTooManyOfUser,
+            absl::StrCat(Describe(peer), " was dropped: ", open,
+                         " connections are open, ", of_user,
+                         " of them this user's; close some"));
     close(fd);
     return;
   }
@@ -151,8 +154,8 @@ void FrontDoor::Welcome(int fd, Guest guest) {
     close(fd);
     return;
   }
-  ++by_key_[guest.key];
-  waiting_[fd] = Waiting{std::move(guest), deadline};
+  ++by_user_[peer.uid];
+  waiting_[fd] = Waiting{peer, deadline};
   deadlines_.emplace_back(deadline, fd);
 }
 
@@ -166,40 +169,45 @@ void FrontDoor::Look(int fd) {
     return;
   }
   const std::string_view seen(bytes, static_cast<size_t>(count));
-  switch (options_.judge(seen)) {
+  switch (JudgePreface(seen)) {
     case Preface::kIncomplete:
       return;
     case Preface::kGood:
       LetIn(fd);
       return;
     case Preface::kBad:
-      TurnAway(fd, kOtherProtocol,
-               absl::StrCat("was closed: it does not speak ", options_.language,
-                            "; it began with \"",
-                            absl::CHexEscape(
-                                absl::string_view(seen.data(), seen.size())),
-                            "\""));
+      TurnAway(
+          fd, kNotHttp2,
+          absl::StrCat(
+              "was closed: it does not speak HTTP/2; it began with \"",
+              absl::CHexEscape(absl::string_view(seen.data(), seen.size())),
+              "\""));
   }
 }
 
 void FrontDoor::LetIn(int fd) {
-  const Guest guest = std::move(waiting_.at(fd).guest);
+  Peer peer = waiting_.at(fd).peer;
+  // It has just spoken, so it most likely lives. Whoever has its id later and
+  // started at another time is another process.
+  if (peer.pid != 0)
+    peer.started = groups::ProcessWatch::StartTime(peer.pid).value_or(0);
   waiting_.erase(fd);
   epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr);
   const int watched = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-  const bool room = watched >= 0 && Watch(watched, EPOLLRDHUP);
-  if (!room) close(fd);
-  if (room && options_.admit(fd, guest)) {
-    inside_[watched] = guest.key;
-    TellInside();
+  const std::optional<int> own = options_.owners->Assign(fd, peer);
+  if (watched < 0 || !own.has_value() || !Watch(watched, EPOLLRDHUP)) {
+    if (watched >= 0) close(watched);
+    if (own.has_value()) close(*own);
+    Forget(peer.uid);
+    Refused(kNoDescriptor,
+            absl::StrCat(Describe(peer),
+                         " was dropped: no descriptor is left; raise the limit "
+                         "of open files (ulimit -n)"));
     return;
   }
-  if (watched >= 0) close(watched);
-  Forget(guest.key);
-  Refused(kNoDescriptor,
-          absl::StrCat(Describe(guest),
-                       " was dropped: no descriptor is left; raise the limit "
-                       "of open files (ulimit -n)"));
+  inside_[watched] = peer.uid;
+  TellInside();
+  options_.admit(*own);
 }
 
 void FrontDoor::Refused(const char* cause, const std::string& text) {
@@ -212,11 +220,11 @@ void FrontDoor::TellInside() const {
 }
 
 void FrontDoor::TurnAway(int fd, const char* cause, const std::string& why) {
-  const Guest guest = std::move(waiting_.at(fd).guest);
+  const Peer peer = waiting_.at(fd).peer;
   // First the line, then the end: whoever sees the end finds the line.
-  if (cause != nullptr) Refused(cause, absl::StrCat(Describe(guest), " ", why));
+  if (cause != nullptr) Refused(cause, absl::StrCat(Describe(peer), " ", why));
   waiting_.erase(fd);
-  Forget(guest.key);
+  Forget(peer.uid);
   close(fd);
 }
 
@@ -229,24 +237,24 @@ void FrontDoor::ExpireLate() {
     // The number may belong to a younger connection by now.
     if (found == waiting_.end() || found->second.deadline_ms != deadline)
       continue;
-    TurnAway(fd, kLate,
-             absl::StrCat("was closed: it did not begin to speak ",
-                          options_.language, " within ", options_.patience_ms,
-                          " ms"));
+    TurnAway(
+        fd, kLate,
+        absl::StrCat("was closed: it did not begin to speak HTTP/2 within ",
+                     options_.patience_ms, " ms"));
   }
 }
 
 void FrontDoor::Gone(int watched_fd) {
-  const std::string key = inside_.at(watched_fd);
+  const uid_t uid = inside_.at(watched_fd);
   inside_.erase(watched_fd);
   TellInside();
-  Forget(key);
+  Forget(uid);
   close(watched_fd);
 }
 
-void FrontDoor::Forget(const std::string& key) {
-  const auto found = by_key_.find(key);
-  if (--found->second == 0) by_key_.erase(found);
+void FrontDoor::Forget(uid_t uid) {
+  const auto found = by_user_.find(uid);
+  if (--found->second == 0) by_user_.erase(found);
 }
 
 }  // namespace ithaca::server

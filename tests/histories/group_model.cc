@@ -40,6 +40,11 @@ bool FenceRefuses(const GroupCall& call, GroupState* state) {
   return call.kind == Kind::kResume;
 }
 
+// Joined members may be told the group as of another moment.
+bool LearnAnyView(const GroupCall& call, GroupState* state) {
+  return call.view.epoch == 0 || state->LearnView(call.view);
+}
+
 bool StepCreate(const GroupCall& call, GroupState* state) {
   if (!call.answered || call.created) {
     if (state->exists) return false;
@@ -48,20 +53,6 @@ bool StepCreate(const GroupCall& call, GroupState* state) {
     state->Create(call.answered ? call.view.epoch : 0);
   }
   return state->exists && (!call.answered || state->LearnView(call.view));
-}
-
-bool StepResume(const GroupCall& call, GroupState* state) {
-  MemberSeen* member = state->FindMember(call.member);
-  const bool parked = member == nullptr;
-  if (parked) member = state->FindSpare(call.member);
-  if (!state->exists || !GroupState::IsLife(member, call.incarnation))
-    return false;
-  member->incarnation = call.incarnation;
-  // Whether it is an event depends on whether the daemon had missed it.
-  state->sequence_known = false;
-  if (!call.answered) return true;
-  if (call.parked != parked || !state->LearnView(call.view)) return false;
-  return parked || state->members.at(call.got_slot).id == call.member;
 }
 
 bool StepLost(const GroupCall& call, GroupState* state) {
@@ -143,6 +134,37 @@ uint64_t EpochOf(const GroupCall& call) {
 
 }  // namespace
 
+bool GroupModel::StepResume(const Call& call, State* state) const {
+  MemberSeen* member = state->FindMember(call.member);
+  const bool parked = member == nullptr;
+  if (parked) member = state->FindSpare(call.member);
+  if (!state->exists || !GroupState::IsLife(member, call.incarnation))
+    return false;
+  member->incarnation = call.incarnation;
+  // Whether it is an event depends on whether the daemon had missed it.
+  state->sequence_known = false;
+  if (!call.answered) return true;
+  // A spare that comes back may get a slot at once.
+  if (parked && away_) return true;
+  if (call.parked != parked || !LearnAnyView(call, state)) return false;
+  return parked || state->members.at(call.got_slot).id == call.member;
+}
+
+// Spares take what is free.
+void GroupModel::Settle(const State& state, std::vector<State>* next) const {
+  bool waits = false;
+  for (uint32_t slot = 0; slot < size_; ++slot) {
+    if (state.members.count(slot) != 0) continue;
+    for (size_t i = 0; i < state.spares.size() && (away_ || !waits); ++i) {
+      State after = state;
+      after.Promote(i, slot);
+      Settle(after, next);
+      waits = true;
+    }
+  }
+  if (away_ || !waits) next->push_back(state);
+}
+
 // Whether the group, as it is, refuses the call for this reason.
 bool GroupModel::Refuses(const Call& call, State* state) const {
   const std::string& reason = call.reason;
@@ -179,7 +201,7 @@ void GroupModel::StepJoin(const State& state, const Call& call,
     return;
   const MemberSeen member{call.member, call.got_incarnation};
   const auto keep = [&](State result) {
-    if (!call.answered || result.LearnView(call.view))
+    if (!call.answered || LearnAnyView(call, &result))
       next->push_back(std::move(result));
   };
   for (uint32_t slot = 0; slot < size_; ++slot) {
@@ -230,8 +252,12 @@ void GroupModel::Step(const State& state, const Call& call,
   if (call.reason.empty() && call.kind == Kind::kJoin)
     return StepJoin(state, call, next);
   State after = state;
-  if (call.reason.empty() ? Do(call, &after) : Refuses(call, &after))
-    next->push_back(std::move(after));
+  if (!(call.reason.empty() ? Do(call, &after) : Refuses(call, &after))) return;
+  const bool settles = call.reason.empty() &&
+                       (call.kind == Kind::kResume ||
+                        call.kind == Kind::kLost || call.kind == Kind::kLeave);
+  if (settles) return Settle(after, next);
+  next->push_back(std::move(after));
 }
 
 bool GroupModel::TooLate(const State& state, const Call& call) const {

@@ -57,6 +57,7 @@ struct GroupCall {
   // Whether there was an answer; the rest is it. A reason: refused.
   bool answered = true;
   std::string reason;
+  // Epoch 0: none came along.
   GroupView view;
   // kLeave: the epoch after it; refused: the epoch in force.
   uint64_t told_epoch = 0;
@@ -76,7 +77,10 @@ class GroupModel {
   using State = GroupState;
   using Call = GroupCall;
 
-  explicit GroupModel(uint32_t size) : size_(size) {}
+  // `away`: the daemon may be without word of spares, which then do not take a
+  // slot that becomes free; else the first one does, in the same moment.
+  explicit GroupModel(uint32_t size, bool away = false)
+      : size_(size), away_(away) {}
 
   void Step(const State& state, const Call& call,
             std::vector<State>* next) const;
@@ -89,11 +93,12 @@ class GroupModel {
   bool Refuses(const Call& call, State* state) const;
   void StepJoin(const State& state, const Call& call,
                 std::vector<State>* next) const;
-  void StepFenced(State state, const Call& call,
-                  std::vector<State>* next) const;
+  void Settle(const State& state, std::vector<State>* next) const;
+  bool StepResume(const Call& call, State* state) const;
   bool Do(const Call& call, State* state) const;
 
   const uint32_t size_;
+  const bool away_;
 };
 
 }  // namespace ithaca::histories

@@ -136,12 +136,14 @@ void GroupState::Remove(const std::string& id) {
                      [&id](const MemberSeen& it) { return it.id == id; }));
     return;
   }
-  const uint32_t slot = member->first;
   members.erase(member);
   NewEpoch();
-  if (spares.empty()) return;
-  Place(slot, spares.front());
-  spares.erase(spares.begin());
+}
+
+void GroupState::Promote(size_t spare, uint32_t slot) {
+  const auto promoted = spares.begin() + static_cast<std::ptrdiff_t>(spare);
+  Place(slot, *promoted);
+  spares.erase(promoted);
 }
 
 void GroupState::Arrive(const Meeting& meeting, const std::string& member,

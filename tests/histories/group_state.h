@@ -86,8 +86,10 @@ struct GroupState {
   void Delete();
   void Place(uint32_t slot, MemberSeen member);
   void Park(MemberSeen member);
-  // Ends the epoch, and the first spare gets the slot; or takes a spare out.
+  // Ends the epoch; or takes a spare out, which does not.
   void Remove(const std::string& id);
+  // A spare, by its place in the line, gets a free slot.
+  void Promote(size_t spare, uint32_t slot);
   // A member of the epoch is at the meeting with these bytes. The last one of
   // `size` makes it happen.
   void Arrive(const Meeting& meeting, const std::string& member,
