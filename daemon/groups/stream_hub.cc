@@ -51,16 +51,18 @@ SnapshotPtr StreamHub::SnapshotOf(const Group& group) {
   const auto found = by_group_.find(record.id);
   if (found == by_group_.end()) return EncodeSnapshot(group);
   Listeners& kept = found->second;
-  // Blobs come without an event, and go with their epoch.
-  const bool same =
-      kept.snapshot != nullptr && kept.snapshot->sequence == record.sequence &&
-      kept.epoch == record.epoch && kept.blobs == group.blobs().size() &&
-      kept.commit_round == record.last_commit.round;
+  // Blobs and commits come without an event; blobs go with their epoch.
+  const std::pair<uint64_t, uint64_t> commit(record.last_commit.epoch,
+                                             record.last_commit.round);
+  const bool same = kept.snapshot != nullptr &&
+                    kept.snapshot->sequence == record.sequence &&
+                    kept.epoch == record.epoch &&
+                    kept.blobs == group.blobs().size() && kept.commit == commit;
   if (!same) {
     kept.snapshot = EncodeSnapshot(group);
     kept.epoch = record.epoch;
     kept.blobs = group.blobs().size();
-    kept.commit_round = record.last_commit.round;
+    kept.commit = commit;
   }
   return kept.snapshot;
 }

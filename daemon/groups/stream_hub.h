@@ -13,6 +13,7 @@
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "daemon/groups/encode.h"
@@ -76,7 +77,8 @@ class StreamHub {
     SnapshotPtr snapshot;
     uint64_t epoch = 0;
     size_t blobs = 0;
-    uint64_t commit_round = 0;
+    // Epoch and round: rounds begin again with each epoch.
+    std::pair<uint64_t, uint64_t> commit;
   };
 
   // What is told with the news of a group that has another plan, or another
