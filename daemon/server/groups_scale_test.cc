@@ -263,5 +263,40 @@ TEST(GroupsScale, SlowReadersHoldUpNobody) {
   EXPECT_EQ(quick.groups(), 1);
 }
 
+// One watch too many is refused with a reason, and the end of another makes
+// room.
+TEST(GroupsScale, WatchersOfAGroupAreBounded) {
+  DaemonForTest daemon;
+  daemon.options.limits.max_watchers_per_group = 1;
+  daemon.Start();
+  Connections connections(daemon.socket(), 1);
+  ASSERT_TRUE(CreateGroupOf(connections.groups(), "g0", 2).ok());
+  v1::WatchGroupRequest request;
+  request.set_group_id("g0");
+  v1::WatchGroupResponse message;
+  auto first_context = std::make_unique<grpc::ClientContext>();
+  auto first = connections.groups()->WatchGroup(first_context.get(), request);
+  ASSERT_TRUE(first->Read(&message));
+  const auto again = [&] {
+    grpc::ClientContext context;
+    const auto stream = connections.groups()->WatchGroup(&context, request);
+    if (stream->Read(&message)) {
+      context.TryCancel();
+      return grpc::Status::OK;
+    }
+    return stream->Finish();
+  };
+  const grpc::Status refused = again();
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(refused.error_message().rfind("LIMIT_EXCEEDED: group g0 has 1", 0),
+            0u)
+      << refused.error_message();
+  first_context->TryCancel();
+  EXPECT_EQ(first->Finish().error_code(), grpc::StatusCode::CANCELLED);
+  // The daemon sees the end a little later.
+  while (!again().ok()) {
+  }
+}
+
 }  // namespace
 }  // namespace ithaca::server
