@@ -21,7 +21,7 @@ import ithaca
 import ithaca.torch
 from ulysses_attention import attention, ulysses_attention
 
-WAIT = 60.0
+WAIT = 120.0
 
 
 def whole_problem(plan, step):

@@ -17,6 +17,7 @@ from ithaca import _socket, errors
 from ithaca.groups.v1 import errors_pb2
 
 RETRY_EVERY = 0.1  # s
+_MAX_PAUSE = 10.0  # s; whatever a daemon asks for
 _MAX_MESSAGE = 64 << 20  # a plan for a thousand ranks is large
 _DETAILS_KEY = "grpc-status-details-bin"
 _TYPE_URL = "type.googleapis.com/google.rpc.ErrorInfo"
@@ -71,9 +72,10 @@ class Rpc:
                 return self.start(method, request, timeout=left, wait_for_ready=True)
             except grpc.RpcError as raised:
                 error = self.error_of(raised)
-            if not is_away(error) or deadline - time.monotonic() <= RETRY_EVERY:
+            pause = retry_after(error)
+            if pause is None or deadline - time.monotonic() <= pause:
                 raise error
-            time.sleep(RETRY_EVERY)
+            time.sleep(pause)
 
     def start(self, method: Callable[..., Any], request: Any, **options: Any) -> Any:
         """Calls once. gRPC's own answer to a channel that is just being closed is a
@@ -116,11 +118,22 @@ class Rpc:
             self.channel.close()
 
 
-def is_away(error: errors.Error) -> bool:
-    """Whether the daemon was, or just went, away: worth asking again."""
-    if isinstance(error, errors.Refused):
-        return error.code == "UNAVAILABLE" and error.reason in _AWAY_REASONS
-    return isinstance(error, errors.DaemonAway)
+def retry_after(error: errors.Error) -> Optional[float]:
+    """Seconds after which it is worth asking again; None: it is not.
+
+    The daemon was, or just went, away; or it says when to come again. A refusal of these
+    has changed nothing.
+    """
+    if isinstance(error, errors.DaemonAway):
+        return RETRY_EVERY
+    if not isinstance(error, errors.Refused):
+        return None
+    if error.reason == "RATE_LIMITED":
+        wait = error.facts.get("retry_after_ms", "")
+        asked = int(wait[:9]) / 1000 if wait.isascii() and wait.isdigit() else RETRY_EVERY
+        return min(max(asked, 0.01), _MAX_PAUSE)
+    away = error.code == "UNAVAILABLE" and error.reason in _AWAY_REASONS
+    return RETRY_EVERY if away else None
 
 
 def refusal_of(raised: grpc.RpcError) -> Optional[errors.Refused]:

@@ -127,19 +127,28 @@ class JoinStream:
                     give_up_at = None
                 if give_up_at is None:
                     give_up_at = time.monotonic() + RESUME_SECONDS
-                if not self._worth_resuming(error) or time.monotonic() >= give_up_at:
+                pause = self._pause_after(error)
+                if pause is None or time.monotonic() >= give_up_at:
                     self._ended = self._ended or error
                     self._changed.notify_all()
                     return
-                self._request.incarnation = self._joined.incarnation
-                self._changed.wait_for(lambda: self._stopping, _rpc.RETRY_EVERY)
+                if self._joined is not None:
+                    self._request.incarnation = self._joined.incarnation
+                self._changed.wait_for(lambda: self._stopping, pause)
 
-    def _worth_resuming(self, error: errors.Error) -> bool:
-        """Only a daemon that is away is worth waiting for, and only by one who was in. A
-        store that fails may work again before others take us for lost."""
-        failing = isinstance(error, errors.Refused) and error.reason == "STORE_FAILED"
-        return not self._stopping and self._joined is not None and (
-            failing or _rpc.is_away(error))
+    def _pause_after(self, error: errors.Error) -> Optional[float]:
+        """Seconds until the stream is opened again; None: it is not.
+
+        Who was in waits for a daemon that is away, and for a store that fails, which may
+        work again before others take us for lost. Who was not yet in (``open`` bounds that)
+        asks again only after a refusal: a stream that broke may have been granted.
+        """
+        refused = isinstance(error, errors.Refused)
+        if self._stopping or (self._joined is None and not refused):
+            return None
+        if refused and error.reason == "STORE_FAILED" and self._joined is not None:
+            return _rpc.RETRY_EVERY
+        return _rpc.retry_after(error)
 
     def _read_one_stream(self) -> errors.Error:
         try:

@@ -34,9 +34,10 @@ def watch(rpc: _rpc.Rpc, stub: groups_pb2_grpc.GroupsServiceStub, group_id: str,
             call.cancel()
         now = time.monotonic()
         give_up_at = give_up_at or now + RESUME_SECONDS
-        if not _rpc.is_away(error) or now >= give_up_at:
+        pause = _rpc.retry_after(error)
+        if pause is None or now >= give_up_at:
             raise error
-        time.sleep(_rpc.RETRY_EVERY)
+        time.sleep(pause)
 
 
 def _last_sequence(message: pb.WatchGroupResponse, before: int) -> int:

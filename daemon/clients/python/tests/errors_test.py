@@ -134,16 +134,29 @@ class ErrorsTest(unittest.TestCase):
         self.assertEqual(self.client.get_group("g").epoch, 5)
         late.join()
 
-    def test_draining_is_asked_again(self):
-        answers = []
+    def test_a_daemon_that_asks_for_patience_is_asked_again(self):
+        for reason, code, facts in (
+                ("DRAINING", grpc.StatusCode.UNAVAILABLE, {}),
+                ("NOT_COORDINATOR", grpc.StatusCode.UNAVAILABLE, {}),
+                ("RATE_LIMITED", grpc.StatusCode.RESOURCE_EXHAUSTED, {"retry_after_ms": "20"}),
+                ("RATE_LIMITED", grpc.StatusCode.RESOURCE_EXHAUSTED, {"retry_after_ms": "x"})):
+            with self.subTest(reason=reason, facts=facts):
+                answers = []
 
-        def answer(request, context):
-            answers.append(1)
-            if len(answers) == 1:
-                fake_daemon.refuse(context, "DRAINING", code=grpc.StatusCode.UNAVAILABLE)
-            return fake_daemon.groups_pb2.GetGroupResponse(group=fake_daemon.group(epoch=6))
-        self.fake.GetGroup = answer
-        self.assertEqual(self.client.get_group("g").epoch, 6)
+                def answer(request, context):
+                    answers.append(1)
+                    if len(answers) == 1:
+                        fake_daemon.refuse(context, reason, code=code, **facts)
+                    return fake_daemon.groups_pb2.GetGroupResponse(
+                        group=fake_daemon.group(epoch=6))
+                self.fake.GetGroup = answer
+                self.assertEqual(self.client.get_group("g").epoch, 6)
+
+    def test_a_wait_that_is_longer_than_the_call_is_told(self):
+        self.fake.GetGroup = lambda request, context: fake_daemon.refuse(
+            context, "RATE_LIMITED", code=grpc.StatusCode.RESOURCE_EXHAUSTED,
+            retry_after_ms="9" * 30)
+        self.assertEqual(self.refused().reason, "RATE_LIMITED")
 
     def test_a_daemon_that_stays_away_is_named_with_the_cause(self):
         self.fake.stop()

@@ -31,7 +31,7 @@ class Script:
         context.add_callback(lambda: (self.cancelled.set(), more.put(END)))
         self.requests.put(request)
         for message in self.calls.pop(0) if self.calls else []:
-            yield message
+            more.put(message)
         while True:
             message = more.get()
             if message is END:
@@ -149,6 +149,19 @@ class MemberTest(unittest.TestCase):
         loss = self.losses.get(timeout=LONG)
         self.assertEqual((loss.member.member_id, loss.epoch), ("m1", 5))
         self.assertEqual((member.epoch, member.latest_epoch, member.ended), (1, 5, None))
+
+    def test_a_daemon_that_asks_for_patience_is_asked_again(self):
+        def limited(context):
+            refuse(context, "RATE_LIMITED", code=grpc.StatusCode.RESOURCE_EXHAUSTED,
+                   retry_after_ms="10")
+        script = self.script = self.fake.JoinGroup = Script()
+        script.calls = [[limited], [first_message()], [limited], [first_message()]]
+        member = self.client.join("g", "m0")
+        script.more.put(lambda context: refuse(
+            context, "DRAINING", code=grpc.StatusCode.UNAVAILABLE))
+        lives = [script.requests.get(timeout=LONG).incarnation for _ in range(4)]
+        self.assertEqual(lives, [0, 0, 100, 100])
+        self.assertIsNone(member.ended)
 
     def test_it_ends_when_the_daemon_says_so(self):
         for reason in ("FORMATION_TIMEOUT", "STREAM_REPLACED", "GROUP_DELETED"):
