@@ -31,7 +31,6 @@ _OPTIONS = (
     ("grpc.use_local_subchannel_pool", 1),
     # A daemon that was restarted is found again soon.
     ("grpc.initial_reconnect_backoff_ms", 50),
-    ("grpc.min_reconnect_backoff_ms", 50),
     ("grpc.max_reconnect_backoff_ms", 500),
 )
 
