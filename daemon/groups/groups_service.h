@@ -24,6 +24,7 @@
 #include "daemon/groups/plan_shelf.h"
 #include "daemon/groups/process_watch.h"
 #include "daemon/groups/stream_hub.h"
+#include "daemon/groups/stream_quota.h"
 #include "daemon/groups/unary_wait.h"
 #include "ithaca/groups/v1/groups.grpc.pb.h"
 
@@ -138,7 +139,9 @@ class GroupsService final : public RawStreamsService, private EngineListener {
   std::optional<Refusal> AddPlan(GroupEngine::Turn& turn, v1::Group* message);
 
   explicit GroupsService(Options options)
-      : options_(std::move(options)), hub_(FanoutOptions()) {}
+      : options_(std::move(options)),
+        hub_(FanoutOptions()),
+        quota_(options_.limits) {}
 
   Fanout::Options FanoutOptions();
   void Deliver(const Effects& effects, const GroupMachine& machine) override;
@@ -191,6 +194,7 @@ class GroupsService final : public RawStreamsService, private EngineListener {
 
   // Below: the engine's thread only.
   StreamHub hub_;
+  StreamQuota quota_;
   // The plan that was encoded last: all members of a group want the same.
   std::pair<std::string, grpc::Slice> last_plan_;
   std::unordered_map<StreamId, ProcessWatch::Id> process_of_stream_;

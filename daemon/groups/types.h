@@ -45,12 +45,17 @@ struct Limits {
   // that there is. Administrators may have more.
   size_t max_groups_per_user = 1024;
   size_t max_members_per_user = 131072;
+  // JoinGroup and WatchGroup calls that are open.
+  size_t max_streams_per_user = 32768;
   size_t max_blob_bytes_per_user = size_t{256} << 20;
   uint32_t max_group_size = 65536;
   size_t max_blob_bytes = 64 * 1024;
   size_t max_blobs_per_group = 4096;
   size_t max_blob_bytes_per_group = size_t{16} << 20;
   size_t max_waiters_per_group = 65536;
+  // WatchGroup calls that are open, of one group and in all.
+  size_t max_watchers_per_group = 16384;
+  size_t max_watchers = 32768;
   size_t max_commit_bytes = 64;
   // Names of barriers that were passed, and barriers and votes that are open,
   // in one epoch.
