@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/cluster/caller_header.h"
 #include "daemon/cluster/forward_wire.h"
+#include "daemon/groups/refused_call.h"
 #include "daemon/groups/rpc_status.h"
 
 namespace ithaca::cluster {
@@ -16,20 +17,19 @@ using groups::StreamFate;
 
 namespace {
 
-// A call that goes nowhere. Deletes itself.
-class Refused : public grpc::ServerGenericBidiReactor {
- public:
-  explicit Refused(const Refusal& refusal) {
-    Finish(groups::ToRpcStatus(refusal));
-  }
-  void OnDone() override { delete this; }
-};
-
 Refusal Draining() {
   return Refusal{absl::StatusCode::kUnavailable,
                  "DRAINING",
                  "the daemon is shutting down",
                  "resume when it is back; groups and epochs are kept",
+                 {}};
+}
+
+Refusal ProcessExited() {
+  return Refusal{absl::StatusCode::kAborted,
+                 "PROCESS_EXITED",
+                 "the process that joined has ended",
+                 "join again, on a connection of your own",
                  {}};
 }
 
@@ -137,7 +137,8 @@ grpc::ServerGenericBidiReactor* Forwarder::Forward(
   uint64_t id = 0;
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    if (const auto no = WhyNot(from_daemon)) return new Refused(*no);
+    if (const auto no = WhyNot(from_daemon))
+      return new groups::RefusedCall(*no);
     id = ++last_id_;
     call = std::make_shared<ForwardedCall>(
         OptionsFor(*context, caller, from_daemon, id));
@@ -155,18 +156,18 @@ grpc::ServerGenericBidiReactor* Forwarder::Forward(
         groups::ToRpcStatus(NotCoordinator(
             absl::StrCat("no daemon coordinates the groups: ", why), "")));
   }
-  if (!from_daemon && IsMembership(context->method()))
-    Watch(call, id, caller.pid);
+  if (!from_daemon && IsMembership(context->method())) Watch(call, id, caller);
   return down;
 }
 
 void Forwarder::Watch(const std::shared_ptr<ForwardedCall>& call, uint64_t id,
-                      uint32_t pid) {
-  if (options_.watch_process == nullptr || pid == 0) return;
-  std::shared_ptr<void> watch =
-      options_.watch_process(pid, [weak = std::weak_ptr<ForwardedCall>(call)] {
+                      const groups::Caller& caller) {
+  if (options_.watch_process == nullptr || caller.pid == 0) return;
+  std::shared_ptr<void> watch = options_.watch_process(
+      caller, [weak = std::weak_ptr<ForwardedCall>(call)] {
         if (const auto held = weak.lock())
-          held->End(grpc::Status::CANCELLED, StreamFate::kProcessExited);
+          held->End(groups::ToRpcStatus(ProcessExited()),
+                    StreamFate::kProcessExited);
       });
   std::lock_guard<std::mutex> lock(mutex_);
   // It may be over already.

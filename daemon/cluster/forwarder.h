@@ -33,10 +33,10 @@ namespace ithaca::cluster {
 
 class Forwarder {
  public:
-  // Calls `on_exit` once when the process ends, if it does before the handle is
-  // dropped. Null: it cannot be watched.
+  // Calls `on_exit` once when the caller's process ends, if it does before the
+  // handle is dropped. Null: it cannot be watched.
   using WatchProcess = std::function<std::shared_ptr<void>(
-      uint32_t pid, std::function<void()> on_exit)>;
+      const groups::Caller& caller, std::function<void()> on_exit)>;
 
   struct Options {
     // Name of this node: IsNodeName.
@@ -87,7 +87,7 @@ class Forwarder {
       const grpc::GenericCallbackServerContext& context,
       const groups::Caller& caller, bool from_daemon, uint64_t id);
   void Watch(const std::shared_ptr<ForwardedCall>& call, uint64_t id,
-             uint32_t pid);
+             const groups::Caller& caller);
   void Gone(uint64_t id);
 
   const Options options_;

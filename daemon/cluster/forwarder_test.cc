@@ -171,6 +171,16 @@ class Script : public grpc::ServerGenericBidiReactor {
   std::atomic<bool> finished_{false};
 };
 
+groups::Caller CallerOf(uint32_t uid, uint32_t gid, uint32_t pid,
+                        const std::string& node) {
+  groups::Caller caller;
+  caller.uid = uid;
+  caller.gid = gid;
+  caller.pid = pid;
+  caller.node = node;
+  return caller;
+}
+
 class Service : public grpc::CallbackGenericService {
  public:
   using Make = std::function<grpc::ServerGenericBidiReactor*(
@@ -289,17 +299,15 @@ class ForwarderTest : public testing::Test {
           EXPECT_TRUE(caller.has_value());
           return coordinator_->Forward(
               context,
-              groups::Caller{caller->uid, caller->gid, caller->pid, false,
-                             caller->node},
+              CallerOf(caller->uid, caller->gid, caller->pid, caller->node),
               true);
         }),
         near_service_([this](auto* context) {
-          return coordinator_->Forward(
-              context, groups::Caller{7, 8, 9, false, ""}, false);
+          return coordinator_->Forward(context, CallerOf(7, 8, 9, ""), false);
         }),
         far_service_([this](auto* context) {
-          return follower_->Forward(
-              context, groups::Caller{1000, 100, 42, false, ""}, false);
+          return follower_->Forward(context, CallerOf(1000, 100, 42, ""),
+                                    false);
         }) {
     inner_ = Serve(&inner_service_, nullptr);
     Forwarder::Options options;
@@ -316,8 +324,9 @@ class ForwarderTest : public testing::Test {
     options.node = "two";
     options.wait_ms = 60'000;
     options.connect = [this](const Place&) { return Dial(peers_port_); };
-    options.watch_process = [this](uint32_t pid, std::function<void()> exit) {
-      EXPECT_EQ(pid, 42u);
+    options.watch_process = [this](const groups::Caller& caller,
+                                   std::function<void()> exit) {
+      EXPECT_EQ(caller.pid, 42u);
       exits_.Put(std::move(exit));
       return std::make_shared<int>(0);
     };
@@ -438,7 +447,7 @@ TEST_F(ForwarderTest, TheEndOfAProcessIsToldAsThat) {
   seen_.began.Take();
   exits_.Take()();
   EXPECT_EQ(seen_.ended.Take(), StreamFate::kProcessExited);
-  EXPECT_EQ(member.Status().error_code(), grpc::StatusCode::CANCELLED);
+  EXPECT_EQ(ReasonOf(member.Status()), "PROCESS_EXITED");
 }
 
 TEST_F(ForwarderTest, ABrokenLinkIsNotAMembersLoss) {

@@ -82,14 +82,14 @@ absl::StatusOr<PeerNames> PeerNames::Parse(
       names.dns_.push_back(absl::AsciiStrToLower(pattern));
     } else {
       return absl::InvalidArgumentError(absl::StrCat(
-          "--peer-names: '", absl::CHexEscape(pattern.substr(0, kShown)),
+          "--peer_names: '", absl::CHexEscape(pattern.substr(0, kShown)),
           "' is neither a DNS name nor a SPIFFE id; give for instance "
           "ithacad or spiffe://example.org/ithacad"));
     }
   }
   if (names.dns_.empty() && names.uris_.empty()) {
     return absl::InvalidArgumentError(
-        "--peer-names: is empty, so no daemon could reach another; leave it "
+        "--peer_names: is empty, so no daemon could reach another; leave it "
         "out for the default, ithacad");
   }
   return names;

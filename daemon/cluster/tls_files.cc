@@ -218,9 +218,9 @@ PeerIdentity NamesOfPem(std::string_view pem) {
 absl::StatusOr<TlsFiles> ReadTlsFiles(const TlsPaths& paths,
                                       const PeerNames& allowed,
                                       int64_t now_unix) {
-  const Named cert_file{"--tls-cert", paths.cert};
-  const Named key_file{"--tls-key", paths.key};
-  const Named ca_file{"--tls-ca", paths.ca};
+  const Named cert_file{"--tls_cert", paths.cert};
+  const Named key_file{"--tls_key", paths.key};
+  const Named ca_file{"--tls_ca", paths.ca};
   TlsFiles files;
   for (const auto& [file, secret, bytes] :
        {std::tuple{&cert_file, false, &files.cert},
@@ -246,7 +246,7 @@ absl::StatusOr<TlsFiles> ReadTlsFiles(const TlsPaths& paths,
     const std::string why = WhyNotSigned(chain, authorities, purpose, now_unix);
     if (why.empty()) continue;
     return cert_file.Bad(
-        absl::StrCat("is not good for ", role, " under --tls-ca=", paths.ca,
+        absl::StrCat("is not good for ", role, " under --tls_ca=", paths.ca,
                      ": ", why),
         "have it signed by that authority, for serverAuth and clientAuth, and "
         "put what lies between into the same file");
@@ -258,7 +258,7 @@ absl::StatusOr<TlsFiles> ReadTlsFiles(const TlsPaths& paths,
                      ", so no daemon would know it for one of theirs (",
                      allowed.Describe(), ")"),
         "give it the alternative name DNS:ithacad, or name what it has with "
-        "--peer-names on every daemon");
+        "--peer_names on every daemon");
   }
   return files;
 }

@@ -58,9 +58,9 @@ TEST_F(TlsFilesTest, GoodOnesAreReadWhole) {
 
 TEST_F(TlsFilesTest, EachFileMustBeThereAndBeWhatItIs) {
   const std::string& folder = authority_.folder();
-  for (const auto& [flag, member] : {std::pair{"--tls-cert", &TlsPaths::cert},
-                                     std::pair{"--tls-key", &TlsPaths::key},
-                                     std::pair{"--tls-ca", &TlsPaths::ca}}) {
+  for (const auto& [flag, member] : {std::pair{"--tls_cert", &TlsPaths::cert},
+                                     std::pair{"--tls_key", &TlsPaths::key},
+                                     std::pair{"--tls_ca", &TlsPaths::ca}}) {
     TlsPaths bad = good_;
     bad.*member = folder + "/missing";
     Expect(bad, flag, "No such file", "make it, or correct the path");
@@ -77,11 +77,11 @@ TEST_F(TlsFilesTest, EachFileMustBeThereAndBeWhatItIs) {
 TEST_F(TlsFilesTest, TheKeyIsSecretAndFits) {
   for (const int mode : {0644, 0604, 0660, 0666, 0601}) {
     chmod(good_.key.c_str(), static_cast<mode_t>(mode));
-    Expect(good_, "--tls-key", "others than its owner", "chmod 600 ");
+    Expect(good_, "--tls_key", "others than its owner", "chmod 600 ");
   }
   chmod(good_.key.c_str(), 0600);
   const TlsPaths other = authority_.Issue("other");
-  Expect({good_.cert, other.key, good_.ca}, "--tls-key", "is not the key of",
+  Expect({good_.cert, other.key, good_.ca}, "--tls_key", "is not the key of",
          "give a certificate and a key that were made together");
   const std::string locked = authority_.folder() + "/locked.key";
   ASSERT_EQ(std::system(("openssl pkey -in " + good_.key +
@@ -89,27 +89,27 @@ TEST_F(TlsFilesTest, TheKeyIsSecretAndFits) {
                             .c_str()),
             0);
   chmod(locked.c_str(), 0600);
-  Expect({good_.cert, locked, good_.ca}, "--tls-key", "passphrase",
+  Expect({good_.cert, locked, good_.ca}, "--tls_key", "passphrase",
          "take the passphrase off");
   // Where there is another user to give it to.
   if (chown(good_.key.c_str(), 12345, static_cast<gid_t>(-1)) != 0) return;
-  Expect(good_, "--tls-key", "belongs to user 12345", "chown");
+  Expect(good_, "--tls_key", "belongs to user 12345", "chown");
 }
 
 TEST_F(TlsFilesTest, TheCertificateMustBeGoodForOthers) {
-  Expect(good_, "--tls-cert", "expired at", "renew it", 40 * 86400);
-  Expect(good_, "--tls-cert", "not valid before", "set this machine's clock",
+  Expect(good_, "--tls_cert", "expired at", "renew it", 40 * 86400);
+  Expect(good_, "--tls_cert", "not valid before", "set this machine's clock",
          -86400);
-  Expect(authority_.Issue("old", "DNS:ithacad", -1), "--tls-cert", "expired",
+  Expect(authority_.Issue("old", "DNS:ithacad", -1), "--tls_cert", "expired",
          "renew it");
   const AuthorityForTest stranger;
-  Expect({good_.cert, good_.key, stranger.ca()}, "--tls-cert",
+  Expect({good_.cert, good_.key, stranger.ca()}, "--tls_cert",
          "is not good for servers", "have it signed by that authority");
   Expect(authority_.Issue("half", "DNS:ithacad", 30, "serverAuth"),
-         "--tls-cert", "is not good for clients", "have it signed");
-  Expect(authority_.Issue("x", "DNS:node7"), "--tls-cert", "names DNS node7",
+         "--tls_cert", "is not good for clients", "have it signed");
+  Expect(authority_.Issue("x", "DNS:node7"), "--tls_cert", "names DNS node7",
          "give it the alternative name DNS:ithacad");
-  Expect(authority_.Issue("ithacad", ""), "--tls-cert", "names no name",
+  Expect(authority_.Issue("ithacad", ""), "--tls_cert", "names no name",
          "give it the alternative name");
 }
 

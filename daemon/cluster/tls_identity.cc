@@ -59,7 +59,7 @@ absl::Status TlsIdentity::MemoryFile::Make() {
   fd_ = memfd_create("ithacad-tls", MFD_CLOEXEC);
   if (fd_ >= 0 && access(path().c_str(), R_OK) == 0) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat(
-      "--tls-cert: cannot keep a copy in memory: ", std::strerror(errno),
+      "--tls_cert: cannot keep a copy in memory: ", std::strerror(errno),
       "; TLS needs memfd and /proc"));
 }
 
@@ -93,7 +93,7 @@ absl::Status TlsIdentity::Open() {
   }
   if (!Publish(*files)) {
     return absl::ResourceExhaustedError(
-        "--tls-cert: no memory for a copy; free some");
+        "--tls_cert: no memory for a copy; free some");
   }
   current_ = *std::move(files);
   provider_ =
@@ -151,7 +151,7 @@ void TlsIdentity::WarnOfEnd(int64_t now_unix) {
   if (left > 7 * kDay || now_unix - warned_unix_ < kDay) return;
   warned_unix_ = now_unix;
   options_.log(true,
-               absl::StrCat("--tls-cert=", options_.paths.cert, ": ends in ",
+               absl::StrCat("--tls_cert=", options_.paths.cert, ": ends in ",
                             left / 3600, " hours; renew it"));
 }
 

@@ -305,7 +305,7 @@ TEST_F(TlsIdentityTest, BadFilesAreLoggedAndNotUsed) {
   const auto client = Watch(authority_.Issue("client"));
   const TlsPaths other = authority_.Issue("another");
   ReplaceFile(server_paths_.key, ReadWhole(other.key), 0600);
-  WaitForLog("bad: --tls-key=" + server_paths_.key + ": is not the key of");
+  WaitForLog("bad: --tls_key=" + server_paths_.key + ": is not the key of");
   const auto until =
       std::chrono::steady_clock::now() + std::chrono::milliseconds(2500);
   for (; std::chrono::steady_clock::now() < until; Pause()) {

@@ -74,7 +74,7 @@ Result<Caller> AccessGate::DecideDaemon(const Call& call,
                            call.certificate->Describe(), ", and only daemons (",
                            daemons_.Describe(), ") may call this port"),
               "call the daemon of your own node through its Unix socket; if "
-              "this is a daemon, name its certificate with --peer-names");
+              "this is a daemon, name its certificate with --peer_names");
   }
   if (rule.access == Access::kDaemon && call.on_behalf_of.empty())
     return Caller{};

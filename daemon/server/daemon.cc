@@ -35,6 +35,7 @@
 #include "daemon/server/planner_slots.h"
 #include "daemon/server/rate_limiter.h"
 #include "daemon/server/run_dir.h"
+#include "daemon/server/server_limits.h"
 #include "daemon/server/timed_store.h"
 #include "daemon/server/unserved_service.h"
 #include "daemon/server/version.h"
@@ -44,9 +45,6 @@
 namespace ithaca::server {
 namespace {
 
-constexpr int kMaxMessageBytes = 4 << 20;
-constexpr int kMaxMetadataBytes = 8 << 10;
-constexpr int kMaxStreamsPerConnection = 16384;
 constexpr size_t kMemoryBytes = size_t{1} << 30;
 constexpr int kSyncThreads = 8;
 // Blocking calls: those that plan, those that wait for a place, and room for
@@ -90,12 +88,14 @@ std::string StoreName(const DaemonOptions& options) {
 
 class DaemonImpl : public Daemon {
  public:
-  explicit DaemonImpl(const DaemonOptions& options)
+  // `daemons`: who is one, by the names in its certificate.
+  DaemonImpl(const DaemonOptions& options, const cluster::PeerNames& daemons)
       : options_(options),
+        daemons_(daemons),
         methods_(options.methods_for_test != nullptr ? options.methods_for_test
                                                      : &AllMethods()),
         metrics_(kVersion),
-        access_(&owners_, methods_, geteuid()),
+        access_(&owners_, methods_, geteuid(), daemons),
         limiter_(options.rate_limits),
         gate_(&access_, methods_, &limiter_, MonotonicMs),
         slots_(PlannerPlaces()),
@@ -110,9 +110,12 @@ class DaemonImpl : public Daemon {
     return TakeCensus(timeout_ms).has_value();
   }
   const std::string& socket_path() const override { return socket_path_; }
+  ClusterSide* cluster() override { return cluster_.get(); }
 
  private:
   absl::Status StartGroups();
+  groups::GroupsService::Options GroupsOptions();
+  absl::Status StartCluster();
   absl::Status StartTopology();
   absl::Status StartServer();
   absl::Status OpenDoor();
@@ -124,6 +127,7 @@ class DaemonImpl : public Daemon {
   std::vector<prometheus::MetricFamily> GroupFigures();
 
   const DaemonOptions options_;
+  const cluster::PeerNames daemons_;
   const MethodTable* const methods_;
   std::string socket_path_;
   FdOwners owners_;
@@ -141,7 +145,9 @@ class DaemonImpl : public Daemon {
   std::unique_ptr<ListeningSocket> socket_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<groups::ProcessWatch> processes_;
+  // One of these two.
   std::unique_ptr<groups::GroupsService> groups_;
+  std::unique_ptr<ClusterSide> cluster_;
   std::unique_ptr<topology::KnownTopology> known_topology_;
   std::unique_ptr<GatedTopology> topology_;
   std::unique_ptr<grpc::Server> server_;
@@ -186,6 +192,14 @@ absl::Status DaemonImpl::StartGroups() {
   if (!processes.ok()) return processes.status();
   processes_ = std::move(*processes);
   store_ = TimeWrites(std::move(*store), &metrics_);
+  if (options_.cluster.enabled()) return StartCluster();
+  auto service = groups::GroupsService::Start(GroupsOptions());
+  if (!service.ok()) return service.status();
+  groups_ = std::move(*service);
+  return absl::OkStatus();
+}
+
+groups::GroupsService::Options DaemonImpl::GroupsOptions() {
   groups::GroupsService::Options groups;
   groups.limits = options_.limits;
   groups.store = store_.get();
@@ -200,10 +214,31 @@ absl::Status DaemonImpl::StartGroups() {
   groups.observer = [this](const groups::Effects& effects) {
     observer_.Told(effects);
   };
-  auto service = groups::GroupsService::Start(std::move(groups));
-  if (!service.ok()) return service.status();
-  groups_ = std::move(*service);
-  return absl::OkStatus();
+  return groups;
+}
+
+absl::Status DaemonImpl::StartCluster() {
+  ClusterSide::Options side;
+  side.cluster = options_.cluster;
+  side.names = daemons_;
+  side.local_gate = &gate_;
+  side.peer_gate = &access_;
+  side.unserved = &unserved_;
+  side.processes = processes_.get();
+  side.log = options_.log;
+  side.admin_uid = geteuid();
+  side.patience_ms = options_.patience_ms;
+  auto started = ClusterSide::Start(std::move(side));
+  if (!started.ok()) return started.status();
+  cluster_ = std::move(*started);
+  if (options_.place_for_test.has_value()) {
+    cluster_->SetPlace(*options_.place_for_test);
+    return absl::OkStatus();
+  }
+  // A cluster of one.
+  return cluster_->Coordinate(GroupsOptions(),
+                              {cluster::Place::Kind::kHere, cluster_->node(),
+                               cluster_->address(), 1, "its store is its own"});
 }
 
 absl::Status DaemonImpl::StartTopology() {
@@ -224,24 +259,15 @@ absl::Status DaemonImpl::StartServer() {
   quota.SetMaxThreads(kMaxSyncThreads);
   grpc::ServerBuilder builder;
   builder.SetResourceQuota(quota);
-  builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
-  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
-                             kMaxStreamsPerConnection);
-  // A peer that is half gone, or that only pretends to speak, is found by
-  // pings.
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  builder.AddChannelArgument(
-      GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
+  SetServerLimits(&builder);
   builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
   builder.SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, 1);
   builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, kSyncThreads);
-  builder.RegisterService(groups_.get());
+  if (groups_ != nullptr) builder.RegisterService(groups_.get());
   builder.RegisterService(&planner_);
   builder.RegisterService(topology_.get());
-  builder.RegisterCallbackGenericService(&unserved_);
+  builder.RegisterCallbackGenericService(cluster_ != nullptr ? cluster_->door()
+                                                             : &unserved_);
   std::vector<
       std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>>
       interceptors;
@@ -269,10 +295,15 @@ absl::Status DaemonImpl::OpenDoor() {
   const size_t files = RaiseOpenFiles();
   FrontDoor::Options door;
   door.listener = socket_->fd();
-  door.owners = &owners_;
   door.log = options_.log;
-  door.admit = [this](int fd) {
-    grpc::AddInsecureChannelFromFd(server_.get(), fd);
+  door.greet = GreetLocal;
+  door.judge = JudgePreface;
+  door.language = "HTTP/2";
+  door.admit = [this](int fd, const Guest& guest) {
+    const auto own = owners_.Assign(fd, WithStart(guest.peer));
+    if (!own.has_value()) return false;
+    grpc::AddInsecureChannelFromFd(server_.get(), *own);
+    return true;
   };
   door.refused = [this](const char* cause) {
     metrics_.refused_connections.Count({cause});
@@ -282,7 +313,7 @@ absl::Status DaemonImpl::OpenDoor() {
   };
   door.patience_ms = options_.patience_ms;
   door.max_connections = std::min<size_t>(files / 4, 16384);
-  door.max_connections_per_user =
+  door.max_connections_per_guest =
       std::max<size_t>(door.max_connections * 3 / 4, 1);
   auto opened = FrontDoor::Start(std::move(door));
   if (!opened.ok()) return opened.status();
@@ -299,7 +330,12 @@ std::optional<groups::GroupsService::Census> DaemonImpl::TakeCensus(
     std::optional<groups::GroupsService::Census> census;
   };
   const auto answer = std::make_shared<Answer>();
-  groups_->Count([answer](const groups::GroupsService::Census& census) {
+  const auto here = cluster_ != nullptr ? cluster_->host() : nullptr;
+  groups::GroupsService* const groups =
+      here != nullptr ? here->service() : groups_.get();
+  // Groups that are elsewhere are counted there.
+  if (groups == nullptr) return groups::GroupsService::Census{};
+  groups->Count([answer](const groups::GroupsService::Census& census) {
     std::lock_guard<std::mutex> lock(answer->mutex);
     answer->census = census;
     answer->done.notify_one();
@@ -346,6 +382,7 @@ void DaemonImpl::Stop() {
   if (server_ != nullptr) SetHealth(false);
   if (door_ != nullptr) door_->Stop();
   if (groups_ != nullptr) groups_->Drain();
+  if (cluster_ != nullptr) cluster_->Drain();
   if (server_ != nullptr) {
     server_->Shutdown(std::chrono::system_clock::now() +
                       std::chrono::milliseconds(options_.drain_ms));
@@ -358,6 +395,7 @@ void DaemonImpl::Stop() {
   topology_.reset();
   known_topology_.reset();
   if (processes_ != nullptr) processes_->Stop();
+  cluster_.reset();
   groups_.reset();
   processes_.reset();
   store_.reset();
@@ -367,9 +405,16 @@ void DaemonImpl::Stop() {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(
-    const DaemonOptions& options) {
-  auto daemon = std::make_unique<DaemonImpl>(options);
-  if (absl::Status status = daemon->Open(); !status.ok()) return status;
+    const DaemonOptions& given) {
+  DaemonOptions options = given;
+  absl::Status status = CheckClusterOptions(&options.cluster);
+  if (!status.ok()) return status;
+  absl::StatusOr<cluster::PeerNames> daemons = cluster::PeerNames();
+  if (!options.cluster.peer_names.empty())
+    daemons = cluster::PeerNames::Parse(options.cluster.peer_names);
+  if (!daemons.ok()) return daemons.status();
+  auto daemon = std::make_unique<DaemonImpl>(options, *daemons);
+  if (status = daemon->Open(); !status.ok()) return status;
   return std::unique_ptr<Daemon>(std::move(daemon));
 }
 

@@ -6,11 +6,14 @@
 #define ITHACA_DAEMON_SERVER_DAEMON_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "daemon/cluster/place.h"
 #include "daemon/groups/types.h"
+#include "daemon/server/cluster_side.h"
 #include "daemon/server/log.h"
 #include "daemon/server/method_table.h"
 #include "daemon/server/rate_limiter.h"
@@ -26,6 +29,8 @@ struct DaemonOptions {
   // Files that describe the cluster, in any format that daemon/topology reads,
   // the one that is believed most first; all win over what the machine says.
   std::vector<std::string> topology_files;
+  // How it belongs to a cluster; by default it is alone.
+  ClusterOptions cluster;
   groups::Limits limits;
   // Where Prometheus reads the metrics; see metrics::ParseScrapeAddress. Empty:
   // nowhere.
@@ -42,6 +47,8 @@ struct DaemonOptions {
   Log* log = nullptr;
   // Null: AllMethods(). Must outlive the daemon.
   const MethodTable* methods_for_test = nullptr;
+  // Where the groups are, for a daemon of a cluster. Empty: here.
+  std::optional<cluster::Place> place_for_test;
 };
 
 class Daemon {
@@ -63,6 +70,8 @@ class Daemon {
   virtual bool Responds(int64_t timeout_ms) = 0;
 
   virtual const std::string& socket_path() const = 0;
+  // Null: it is alone.
+  virtual ClusterSide* cluster() = 0;
 };
 
 }  // namespace ithaca::server

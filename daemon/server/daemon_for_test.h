@@ -28,6 +28,8 @@ class DaemonForTest {
   void Start();
   void Stop();
 
+  // Null: it is stopped.
+  Daemon* daemon() { return daemon_.get(); }
   std::string socket() const { return options.run_dir + "/ithacad.sock"; }
   // What was logged so far.
   std::vector<std::string> LogLines();

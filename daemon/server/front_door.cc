@@ -14,8 +14,6 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "daemon/groups/process_watch.h"
-#include "daemon/server/preface.h"
 
 namespace ithaca::server {
 namespace {
@@ -26,8 +24,8 @@ int64_t NowMs() {
       .count();
 }
 
-std::string Describe(const Peer& peer) {
-  return absl::StrCat("connection from pid ", peer.pid, ", uid ", peer.uid);
+std::string Describe(const Guest& guest) {
+  return "connection from " + guest.name;
 }
 
 }  // namespace
@@ -75,7 +73,7 @@ void FrontDoor::Stop() {
   if (!thread_.joinable()) return;
   thread_.join();
   for (const auto& [fd, waiting] : waiting_) close(fd);
-  for (const auto& [fd, uid] : inside_) close(fd);
+  for (const auto& [fd, key] : inside_) close(fd);
   waiting_.clear();
   inside_.clear();
 }
@@ -114,13 +112,12 @@ void FrontDoor::AcceptAll() {
       if (errno == EMFILE || errno == ENFILE) ShedOne();
       return;
     }
-    ucred credentials{};
-    socklen_t size = sizeof credentials;
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) {
+    std::optional<Guest> guest = options_.greet(fd);
+    if (guest.has_value()) {
+      Welcome(fd, *std::move(guest));
+    } else {
       close(fd);
-      continue;
     }
-    Welcome(fd, Peer{credentials.uid, credentials.gid, credentials.pid});
   }
 }
 
@@ -134,16 +131,16 @@ void FrontDoor::ShedOne() {
           "open files (ulimit -n)");
 }
 
-void FrontDoor::Welcome(int fd, const Peer& peer) {
+void FrontDoor::Welcome(int fd, Guest guest) {
   const size_t open = waiting_.size() + inside_.size();
-  const auto found = by_user_.find(peer.uid);
-  const size_t of_user = found == by_user_.end() ? 0 : found->second;
+  const auto found = by_key_.find(guest.key);
+  const size_t of_one = found == by_key_.end() ? 0 : found->second;
   const bool full = open >= options_.max_connections;
-  if (full || of_user >= options_.max_connections_per_user) {
-    Refused(full ? kTooMany : kTooManyOfUser,
-            absl::StrCat(Describe(peer), " was dropped: ", open,
-                         " connections are open, ", of_user,
-                         " of them this user's; close some"));
+  if (full || of_one >= options_.max_connections_per_guest) {
+    Refused(full ? kTooMany : kTooManyOfOne,
+            absl::StrCat(Describe(guest), " was dropped: ", open,
+                         " connections are open, ", of_one, " of them of ",
+                         guest.key, "; close some"));
     close(fd);
     return;
   }
@@ -154,8 +151,8 @@ void FrontDoor::Welcome(int fd, const Peer& peer) {
     close(fd);
     return;
   }
-  ++by_user_[peer.uid];
-  waiting_[fd] = Waiting{peer, deadline};
+  ++by_key_[guest.key];
+  waiting_[fd] = Waiting{std::move(guest), deadline};
   deadlines_.emplace_back(deadline, fd);
 }
 
@@ -169,45 +166,40 @@ void FrontDoor::Look(int fd) {
     return;
   }
   const std::string_view seen(bytes, static_cast<size_t>(count));
-  switch (JudgePreface(seen)) {
+  switch (options_.judge(seen)) {
     case Preface::kIncomplete:
       return;
     case Preface::kGood:
       LetIn(fd);
       return;
     case Preface::kBad:
-      TurnAway(
-          fd, kNotHttp2,
-          absl::StrCat(
-              "was closed: it does not speak HTTP/2; it began with \"",
-              absl::CHexEscape(absl::string_view(seen.data(), seen.size())),
-              "\""));
+      TurnAway(fd, kOtherProtocol,
+               absl::StrCat("was closed: it does not speak ", options_.language,
+                            "; it began with \"",
+                            absl::CHexEscape(
+                                absl::string_view(seen.data(), seen.size())),
+                            "\""));
   }
 }
 
 void FrontDoor::LetIn(int fd) {
-  Peer peer = waiting_.at(fd).peer;
-  // It has just spoken, so it most likely lives. Whoever has its id later and
-  // started at another time is another process.
-  if (peer.pid != 0)
-    peer.started = groups::ProcessWatch::StartTime(peer.pid).value_or(0);
+  const Guest guest = std::move(waiting_.at(fd).guest);
   waiting_.erase(fd);
   epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr);
   const int watched = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-  const std::optional<int> own = options_.owners->Assign(fd, peer);
-  if (watched < 0 || !own.has_value() || !Watch(watched, EPOLLRDHUP)) {
-    if (watched >= 0) close(watched);
-    if (own.has_value()) close(*own);
-    Forget(peer.uid);
-    Refused(kNoDescriptor,
-            absl::StrCat(Describe(peer),
-                         " was dropped: no descriptor is left; raise the limit "
-                         "of open files (ulimit -n)"));
+  const bool room = watched >= 0 && Watch(watched, EPOLLRDHUP);
+  if (!room) close(fd);
+  if (room && options_.admit(fd, guest)) {
+    inside_[watched] = guest.key;
+    TellInside();
     return;
   }
-  inside_[watched] = peer.uid;
-  TellInside();
-  options_.admit(*own);
+  if (watched >= 0) close(watched);
+  Forget(guest.key);
+  Refused(kNoDescriptor,
+          absl::StrCat(Describe(guest),
+                       " was dropped: no descriptor is left; raise the limit "
+                       "of open files (ulimit -n)"));
 }
 
 void FrontDoor::Refused(const char* cause, const std::string& text) {
@@ -220,11 +212,11 @@ void FrontDoor::TellInside() const {
 }
 
 void FrontDoor::TurnAway(int fd, const char* cause, const std::string& why) {
-  const Peer peer = waiting_.at(fd).peer;
+  const Guest guest = std::move(waiting_.at(fd).guest);
   // First the line, then the end: whoever sees the end finds the line.
-  if (cause != nullptr) Refused(cause, absl::StrCat(Describe(peer), " ", why));
+  if (cause != nullptr) Refused(cause, absl::StrCat(Describe(guest), " ", why));
   waiting_.erase(fd);
-  Forget(peer.uid);
+  Forget(guest.key);
   close(fd);
 }
 
@@ -237,24 +229,24 @@ void FrontDoor::ExpireLate() {
     // The number may belong to a younger connection by now.
     if (found == waiting_.end() || found->second.deadline_ms != deadline)
       continue;
-    TurnAway(
-        fd, kLate,
-        absl::StrCat("was closed: it did not begin to speak HTTP/2 within ",
-                     options_.patience_ms, " ms"));
+    TurnAway(fd, kLate,
+             absl::StrCat("was closed: it did not begin to speak ",
+                          options_.language, " within ", options_.patience_ms,
+                          " ms"));
   }
 }
 
 void FrontDoor::Gone(int watched_fd) {
-  const uid_t uid = inside_.at(watched_fd);
+  const std::string key = inside_.at(watched_fd);
   inside_.erase(watched_fd);
   TellInside();
-  Forget(uid);
+  Forget(key);
   close(watched_fd);
 }
 
-void FrontDoor::Forget(uid_t uid) {
-  const auto found = by_user_.find(uid);
-  if (--found->second == 0) by_user_.erase(found);
+void FrontDoor::Forget(const std::string& key) {
+  const auto found = by_key_.find(key);
+  if (--found->second == 0) by_key_.erase(found);
 }
 
 }  // namespace ithaca::server

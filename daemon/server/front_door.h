@@ -1,14 +1,14 @@
 // Accepts the daemon's connections, finds out who they are and lets in those
 // that speak.
 //
-// A connection that does not begin, within a few seconds, with the HTTP/2
-// preface and the head of a SETTINGS frame (which is how every HTTP/2 client
-// begins) is closed and logged once; gRPC never sees it. Bytes are looked at
-// without being taken. Nothing a peer sends or leaves out here can hold a
-// thread or more than one descriptor.
+// A connection that does not begin, within a few seconds, as every client of
+// its protocol does (preface.h) is closed and logged once; gRPC never sees it.
+// Bytes are looked at without being taken. Nothing a peer sends or leaves out
+// here can hold a thread or more than one descriptor.
 //
-// Used by the composition root. Threads: one of its own; Stop from any other.
-// Life: Start to Stop; `admit` may be called until Stop has returned.
+// Used by Daemon for the Unix socket and by PeerServer for TCP. Threads: one of
+// its own; Stop from any other. Life: Start to Stop; `admit` may be called
+// until Stop has returned.
 #ifndef ITHACA_DAEMON_SERVER_FRONT_DOOR_H_
 #define ITHACA_DAEMON_SERVER_FRONT_DOOR_H_
 
@@ -18,12 +18,15 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "absl/status/statusor.h"
-#include "daemon/server/fd_owners.h"
+#include "daemon/server/guests.h"
 #include "daemon/server/log.h"
+#include "daemon/server/preface.h"
 
 namespace ithaca::server {
 
@@ -31,28 +34,33 @@ class FrontDoor {
  public:
   // Why a connection was not let in.
   static constexpr char kTooMany[] = "TOO_MANY";
-  static constexpr char kTooManyOfUser[] = "TOO_MANY_OF_USER";
+  static constexpr char kTooManyOfOne[] = "TOO_MANY_OF_ONE";
   static constexpr char kNoDescriptor[] = "NO_DESCRIPTOR";
-  static constexpr char kNotHttp2[] = "NOT_HTTP2";
+  static constexpr char kOtherProtocol[] = "OTHER_PROTOCOL";
   static constexpr char kLate[] = "LATE";
 
   struct Options {
     // Listening and non-blocking; must outlive the door.
     int listener = -1;
     // Must outlive the door.
-    FdOwners* owners = nullptr;
     Log* log = nullptr;
-    // Takes over a connection that may come in.
-    std::function<void(int fd)> admit;
+    // Who it is.
+    std::function<std::optional<Guest>(int fd)> greet;
+    // Whether it begins as it should, and the protocol's name for logs.
+    std::function<Preface(std::string_view)> judge;
+    std::string language;
+    // Takes over a connection that may come in. False: no descriptor is left
+    // (it is closed).
+    std::function<bool(int fd, const Guest&)> admit;
     // Told of each connection that was refused, why, and of how many are inside
     // each time that changes. On the door's thread; may be null.
     std::function<void(const char* cause)> refused;
     std::function<void(size_t count)> inside;
     // How long a peer may take to begin, ms.
     int64_t patience_ms = 5000;
-    // Open connections, of all users and of one.
+    // Open connections, of all and of those with one key.
     size_t max_connections = 8192;
-    size_t max_connections_per_user = 4096;
+    size_t max_connections_per_guest = 4096;
   };
 
   static absl::StatusOr<std::unique_ptr<FrontDoor>> Start(Options options);
@@ -65,7 +73,7 @@ class FrontDoor {
  private:
   // A connection that has not begun to speak.
   struct Waiting {
-    Peer peer;
+    Guest guest;
     int64_t deadline_ms = 0;
   };
 
@@ -76,7 +84,7 @@ class FrontDoor {
   void AcceptAll();
   // Makes room by dropping one connection when there is no descriptor left.
   void ShedOne();
-  void Welcome(int fd, const Peer& peer);
+  void Welcome(int fd, Guest guest);
   void Look(int fd);
   void LetIn(int fd);
   // `cause` null: it went by itself.
@@ -85,7 +93,7 @@ class FrontDoor {
   void TellInside() const;
   void ExpireLate();
   void Gone(int watched_fd);
-  void Forget(uid_t uid);
+  void Forget(const std::string& key);
   bool Watch(int fd, uint32_t events);
 
   const Options options_;
@@ -100,9 +108,9 @@ class FrontDoor {
   // In the order of their deadlines; may name some that are no longer waiting.
   std::deque<std::pair<int64_t, int>> deadlines_;
   // Duplicates of connections inside, kept to see them go.
-  std::map<int, uid_t> inside_;
-  // Connections of each user, waiting and inside.
-  std::map<uid_t, size_t> by_user_;
+  std::map<int, std::string> inside_;
+  // Connections of each key, waiting and inside.
+  std::map<std::string, size_t> by_key_;
 };
 
 }  // namespace ithaca::server

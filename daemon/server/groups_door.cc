@@ -1,20 +1,12 @@
 #include "daemon/server/groups_door.h"
 
 #include "absl/strings/match.h"
-#include "daemon/groups/rpc_status.h"
+#include "daemon/groups/refused_call.h"
 
 namespace ithaca::server {
 namespace {
 
 constexpr char kGroups[] = "/ithaca.groups.v1.GroupsService/";
-
-class Refused : public grpc::ServerGenericBidiReactor {
- public:
-  explicit Refused(const groups::Refusal& refusal) {
-    Finish(groups::ToRpcStatus(refusal));
-  }
-  void OnDone() override { delete this; }
-};
 
 }  // namespace
 
@@ -24,7 +16,7 @@ grpc::ServerGenericBidiReactor* GroupsDoor::CreateReactor(
   // To other daemons nothing is said of what there is.
   if (!groups && !for_daemons_) return unserved_->CreateReactor(context);
   const auto caller = gate_->Admit(*context, context->method());
-  if (!caller.ok()) return new Refused(caller.refusal());
+  if (!caller.ok()) return new groups::RefusedCall(caller.refusal());
   if (!groups) return unserved_->CreateReactor(context);
   return forwarder_->Forward(context, caller.value(), for_daemons_);
 }

@@ -5,6 +5,8 @@
 #include <chrono>
 #include <utility>
 
+#include "daemon/server/server_limits.h"
+
 namespace ithaca::server {
 
 absl::StatusOr<std::unique_ptr<GroupsHost>> GroupsHost::Start(
@@ -14,6 +16,9 @@ absl::StatusOr<std::unique_ptr<GroupsHost>> GroupsHost::Start(
   if (!groups.ok()) return groups.status();
   host->groups_ = std::move(*groups);
   grpc::ServerBuilder builder;
+  builder.SetOption(std::make_unique<NothingBuiltIn>());
+  // A message that came in fits here too.
+  builder.SetMaxReceiveMessageSize(-1);
   builder.RegisterService(host->groups_.get());
   host->server_ = builder.BuildAndStart();
   if (host->server_ == nullptr)

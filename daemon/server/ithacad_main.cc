@@ -47,6 +47,29 @@ ABSL_FLAG(absl::Duration, member_grace, absl::Seconds(30),
           "How long members of groups may take to come back after a restart of "
           "the daemon "
           "before they count as lost.");
+ABSL_FLAG(
+    std::string, listen, "",
+    "Where the other daemons of a cluster reach this one: HOST:PORT, over "
+    "mutual TLS only. Empty: nowhere, as a daemon that is alone needs no "
+    "port.");
+ABSL_FLAG(std::string, advertise, "",
+          "What the other daemons are told instead of --listen: HOST:PORT. "
+          "Needed when that is every interface (0.0.0.0).");
+ABSL_FLAG(std::string, node, "",
+          "Name of this node, unique in the cluster. Empty: the host's.");
+ABSL_FLAG(
+    std::string, tls_cert, "",
+    "PEM file: this daemon's certificate, for servers and clients, and "
+    "what lies between it and the authority. It is watched, and a new one "
+    "is taken without a restart; so are the next two.");
+ABSL_FLAG(std::string, tls_key, "",
+          "PEM file: its private key, mode 0600 or 0640, no passphrase.");
+ABSL_FLAG(std::string, tls_ca, "",
+          "PEM file: the authorities that sign daemons' certificates.");
+ABSL_FLAG(std::vector<std::string>, peer_names, {},
+          "Names, one of which a daemon's certificate must have, separated by "
+          "commas: DNS names or SPIFFE ids, * standing for anything. Empty: "
+          "ithacad,spiffe://*/ithacad.");
 ABSL_FLAG(std::string, metrics, "",
           "Where Prometheus reads the metrics: 127.0.0.1:PORT, [::1]:PORT or "
           "unix:/PATH. Empty: nowhere.");
@@ -105,6 +128,13 @@ int Run(Log* log, const sigset_t& signals) {
   options.limits.detach_grace_ms =
       absl::ToInt64Milliseconds(absl::GetFlag(FLAGS_member_grace));
   options.metrics = absl::GetFlag(FLAGS_metrics);
+  options.cluster.listen = absl::GetFlag(FLAGS_listen);
+  options.cluster.advertise = absl::GetFlag(FLAGS_advertise);
+  options.cluster.node = absl::GetFlag(FLAGS_node);
+  options.cluster.tls = {absl::GetFlag(FLAGS_tls_cert),
+                         absl::GetFlag(FLAGS_tls_key),
+                         absl::GetFlag(FLAGS_tls_ca)};
+  options.cluster.peer_names = absl::GetFlag(FLAGS_peer_names);
   const auto rates =
       ithaca::server::ParseRateLimits(absl::GetFlag(FLAGS_rate_limits));
   if (!rates.ok()) {
@@ -127,6 +157,11 @@ int Run(Log* log, const sigset_t& signals) {
   }
   log->Info(absl::StrCat("ithacad ", ithaca::server::kVersion, " serves ",
                          (*daemon)->socket_path()));
+  if ((*daemon)->cluster() != nullptr) {
+    log->Info(absl::StrCat("node ", (*daemon)->cluster()->node(),
+                           " takes other daemons at ",
+                           (*daemon)->cluster()->address()));
+  }
   manager.Ready("serves " + (*daemon)->socket_path());
   const int signal = WaitForSignal(signals, manager, daemon->get());
   log->Info(absl::StrCat("draining after signal ", signal));

@@ -22,6 +22,12 @@ bool IsSettingsHead(std::string_view head) {
          byte(7) == 0 && byte(8) == 0;
 }
 
+// Record type 22, version 3.0 to 3.4, length (2 bytes, big-endian), handshake
+// type 1.
+constexpr size_t kHelloHeadBytes = 6;
+constexpr size_t kMaxRecordBytes = 16384;
+constexpr size_t kMinHelloBytes = 42;
+
 }  // namespace
 
 Preface JudgePreface(std::string_view bytes) {
@@ -30,6 +36,22 @@ Preface JudgePreface(std::string_view bytes) {
   if (bytes.size() < kPrefaceBytes) return Preface::kIncomplete;
   return IsSettingsHead(bytes.substr(kMagic.size(), 9)) ? Preface::kGood
                                                         : Preface::kBad;
+}
+
+Preface JudgeClientHello(std::string_view bytes) {
+  const auto byte = [bytes](size_t i) {
+    return static_cast<unsigned char>(bytes[i]);
+  };
+  const size_t seen = bytes.size();
+  if ((seen > 0 && byte(0) != 22) || (seen > 1 && byte(1) != 3) ||
+      (seen > 2 && byte(2) > 4)) {
+    return Preface::kBad;
+  }
+  if (seen < kHelloHeadBytes) return Preface::kIncomplete;
+  const size_t length = static_cast<size_t>(byte(3)) << 8 | byte(4);
+  return length >= kMinHelloBytes && length <= kMaxRecordBytes && byte(5) == 1
+             ? Preface::kGood
+             : Preface::kBad;
 }
 
 }  // namespace ithaca::server

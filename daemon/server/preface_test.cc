@@ -48,5 +48,21 @@ TEST(Preface, OtherProtocolsAreTurnedAway) {
   }
 }
 
+const std::string kHello("\x16\x03\x01\x02\x00\x01", 6);
+
+TEST(ClientHello, IsKnownByItsHead) {
+  for (size_t n = 0; n < kHello.size(); ++n)
+    EXPECT_EQ(JudgeClientHello(kHello.substr(0, n)), Preface::kIncomplete);
+  EXPECT_EQ(JudgeClientHello(kHello), Preface::kGood);
+  EXPECT_EQ(JudgeClientHello(kHello + std::string(27, '\xff')), Preface::kGood);
+  for (const std::string& bad :
+       {std::string("G"), std::string("\x15\x03\x01"), std::string("\x16\x02"),
+        std::string("\x16\x03\x05"), std::string("\x16\x03\x01\x40\x01\x01"),
+        std::string("\x16\x03\x01\x00\x29\x01", 6),
+        std::string("\x16\x03\x01\x02\x00\x02", 6)}) {
+    EXPECT_EQ(JudgeClientHello(bad), Preface::kBad);
+  }
+}
+
 }  // namespace
 }  // namespace ithaca::server

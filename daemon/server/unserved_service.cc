@@ -1,7 +1,7 @@
 #include "daemon/server/unserved_service.h"
 
 #include "absl/strings/escaping.h"
-#include "daemon/groups/rpc_status.h"
+#include "daemon/groups/refused_call.h"
 #include "daemon/server/version.h"
 
 namespace ithaca::server {
@@ -10,19 +10,11 @@ namespace {
 // A name from outside is cut and escaped before it is repeated.
 constexpr size_t kShownBytes = 200;
 
-class Refuse : public grpc::ServerGenericBidiReactor {
- public:
-  explicit Refuse(const groups::Refusal& refusal) {
-    Finish(groups::ToRpcStatus(refusal));
-  }
-  void OnDone() override { delete this; }
-};
-
 }  // namespace
 
 grpc::ServerGenericBidiReactor* UnservedService::CreateReactor(
     grpc::GenericCallbackServerContext* context) {
-  return new Refuse(Explain(context->method()));
+  return new groups::RefusedCall(Explain(context->method()));
 }
 
 groups::Refusal UnservedService::Explain(const std::string& method) const {

@@ -108,7 +108,10 @@ typedef enum ithaca_ulysses_status {
   ITHACA_ULYSSES_TOO_LARGE = 4,
   ITHACA_ULYSSES_OUT_OF_MEMORY = 5,
   /* The CUDA driver is missing or refused; see ithaca_ulysses_cuda.h. */
-  ITHACA_ULYSSES_CUDA_ERROR = 6
+  ITHACA_ULYSSES_CUDA_ERROR = 6,
+  /* What carries messages between ranks failed or is missing; see
+   * ithaca_ulysses_comm.h. */
+  ITHACA_ULYSSES_CARRIER_FAILED = 7
 } ithaca_ulysses_status;
 
 typedef enum ithaca_ulysses_dtype {

@@ -63,9 +63,7 @@ int32_t Make(const ithaca_ulysses_exchange* exchange,
              ithaca_ulysses_cuda** cuda, ithaca_ulysses_error* error) {
   auto made = std::make_unique<ithaca_ulysses_cuda>();
   made->exchange = exchange;
-  made->gpu = Gpu::Get(error);
-  if (made->gpu == nullptr)
-    return error != nullptr ? error->code : ITHACA_ULYSSES_CUDA_ERROR;
+  if (int32_t code = Gpu::Get(&made->gpu, error)) return code;
   if (int32_t code = BuildTables(made.get(), error)) return code;
   *cuda = made.release();
   return Ok(error);

@@ -235,6 +235,7 @@ ITHACA_HOST_DEVICE inline void DequantiseSumThread(
     const uint32_t x = first_head + k;
     const HeadEntry& head =
         table.At<HeadEntry>(table.heads)[x % table.num_heads];
+    if (head.num_sources == 0) continue;  // of another chunk
     const PartRow row = MoveOnInTensor(table, first_row, x / table.num_heads);
     const auto wire_row =
         static_cast<uint64_t>(row.batch * table.rows + row.row);

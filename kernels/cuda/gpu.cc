@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 
@@ -53,6 +54,9 @@ struct Gpu::Driver {
   Result (*function)(void** function, void* kernel) = nullptr;
   Result (*copy)(uint64_t device, const void* host, size_t bytes,
                  void* stream) = nullptr;
+  Result (*copy_back)(void* host, uint64_t device, size_t bytes,
+                      void* stream) = nullptr;
+  Result (*synchronize)(void* stream) = nullptr;
   Result (*launch)(void* function, unsigned grid_x, unsigned grid_y,
                    unsigned grid_z, unsigned block_x, unsigned block_y,
                    unsigned block_z, unsigned shared_bytes, void* stream,
@@ -91,11 +95,14 @@ int32_t Gpu::Driver::Open(ithaca_ulysses_error* error) {
                      find("cuGetErrorString", &error_string);
   int found = 0;
   if (basic) version(&found);
-  const bool all =
-      basic && find("cuCtxGetCurrent", &current) &&
-      find("cuLibraryLoadData", &load) && find("cuLibraryGetKernel", &kernel) &&
-      find("cuKernelGetFunction", &function) &&
-      find("cuMemcpyHtoDAsync_v2", &copy) && find("cuLaunchKernel", &launch);
+  const bool all = basic && find("cuCtxGetCurrent", &current) &&
+                   find("cuLibraryLoadData", &load) &&
+                   find("cuLibraryGetKernel", &kernel) &&
+                   find("cuKernelGetFunction", &function) &&
+                   find("cuMemcpyHtoDAsync_v2", &copy) &&
+                   find("cuMemcpyDtoHAsync_v2", &copy_back) &&
+                   find("cuStreamSynchronize", &synchronize) &&
+                   find("cuLaunchKernel", &launch);
   if (!all || found < kLeastVersion) {
     return Fail(error, ITHACA_ULYSSES_CUDA_ERROR,
                 "the CUDA driver is for CUDA %d.%d, and 12.0 is needed; "
@@ -121,25 +128,22 @@ int32_t Gpu::Driver::LoadKernels(ithaca_ulysses_error* error) {
   return ITHACA_ULYSSES_OK;
 }
 
-const Gpu* Gpu::Get(ithaca_ulysses_error* error) {
+int32_t Gpu::Get(const Gpu** gpu, ithaca_ulysses_error* error) {
   if (FatBinary().bytes == 0) {
-    Fail(error, ITHACA_ULYSSES_UNSUPPORTED,
-         "this libithaca_ulysses.so was built without a CUDA toolkit; build it "
-         "again with CUDA_HOME set");
-    return nullptr;
+    return Fail(error, ITHACA_ULYSSES_UNSUPPORTED,
+                "this libithaca_ulysses.so was built without a CUDA toolkit; "
+                "build it again with CUDA_HOME set");
   }
   static std::mutex mutex;
-  static const Gpu* gpu = nullptr;
+  static const Gpu* opened = nullptr;
   const std::lock_guard<std::mutex> lock(mutex);
-  if (gpu == nullptr) {
-    auto* const driver = new Driver;
-    if (driver->Open(error) != ITHACA_ULYSSES_OK) {
-      delete driver;
-      return nullptr;
-    }
-    gpu = new Gpu(driver);
+  if (opened == nullptr) {
+    auto driver = std::make_unique<Driver>();
+    if (int32_t code = driver->Open(error)) return code;
+    opened = new Gpu(driver.release());
   }
-  return gpu->LoadIntoContext(error) == ITHACA_ULYSSES_OK ? gpu : nullptr;
+  *gpu = opened;
+  return opened->LoadIntoContext(error);
 }
 
 // A kernel is otherwise loaded by its first launch, which a graph's capture may
@@ -169,6 +173,16 @@ int32_t Gpu::CopyToDevice(void* device, const void* host, uint64_t bytes,
   return result == kSuccess
              ? ITHACA_ULYSSES_OK
              : FailWith(*driver_, "cuMemcpyHtoDAsync", result, error);
+}
+
+int32_t Gpu::CopyToHost(void* host, const void* device, uint64_t bytes,
+                        void* stream, ithaca_ulysses_error* error) const {
+  Result result = driver_->copy_back(host, reinterpret_cast<uintptr_t>(device),
+                                     bytes, stream);
+  if (result == kSuccess) result = driver_->synchronize(stream);
+  return result == kSuccess
+             ? ITHACA_ULYSSES_OK
+             : FailWith(*driver_, "cuMemcpyDtoHAsync", result, error);
 }
 
 int32_t Gpu::Start(const Launch& launch, const void* table,

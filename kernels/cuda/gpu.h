@@ -16,14 +16,18 @@ namespace ithaca::ulysses {
 class Gpu {
  public:
   // The process's driver, with our kernels loaded into the current context.
-  // nullptr with *error filled: no toolkit at build time, no driver, an old
-  // one, no context.
-  static const Gpu* Get(ithaca_ulysses_error* error);
+  // UNSUPPORTED: no toolkit at build time. CUDA_ERROR: no driver, an old one,
+  // no context.
+  static int32_t Get(const Gpu** gpu, ithaca_ulysses_error* error);
 
   // Enqueues a copy to device memory. The host memory stays unchanged until it
   // is done.
   int32_t CopyToDevice(void* device, const void* host, uint64_t bytes,
                        void* stream, ithaca_ulysses_error* error) const;
+
+  // Enqueues a copy from device memory and waits for the stream.
+  int32_t CopyToHost(void* host, const void* device, uint64_t bytes,
+                     void* stream, ithaca_ulysses_error* error) const;
 
   // Enqueues a kernel. `table` is device memory.
   int32_t Start(const Launch& launch, const void* table,

@@ -91,6 +91,7 @@ ITHACA_HOST_DEVICE inline void SumThread(const StepTable& table,
     const uint32_t bytes = i * sizeof(Unit);
     if (begin + bytes >= end) return;
     const SumPlace place = FindSum(table, first, bytes);
+    if (place.head->num_sources == 0) continue;  // a head of another chunk
     StoreUnit<Unit>(tensor + begin + bytes,
                     SumUnit<T, Unit>(table, buffer, is_v, place));
   }

@@ -76,6 +76,8 @@ const char* ithaca_ulysses_status_name(int32_t status) {
       return "OUT_OF_MEMORY";
     case ITHACA_ULYSSES_CUDA_ERROR:
       return "CUDA_ERROR";
+    case ITHACA_ULYSSES_CARRIER_FAILED:
+      return "CARRIER_FAILED";
     default:
       return "UNKNOWN";
   }

@@ -191,6 +191,7 @@ void Exchange::UnpackQuantisedSums(int index,
                                    const ithaca_ulysses_span& tensor) const {
   const int64_t rows = geometry_.me().rows;
   for (const SumSegment& segment : segments_) {
+    if (segment.num == 0) continue;  // heads of another chunk
     const Part part =
         MakePart(rows, geometry_.AllHeads(index), rows, segment.heads);
     const Fp8Part* parts = &fp8_parts_[index - 1][segment.first];
@@ -255,6 +256,7 @@ void Exchange::UnpackSums(int index, const ithaca_ulysses_const_span* messages,
   args.part = index - 1;
   args.tensor = tensor.data;
   for (const SumSegment& segment : segments_) {
+    if (segment.num == 0) continue;  // heads of another chunk
     const Part part =
         MakePart(rows, geometry_.AllHeads(index), rows, segment.heads);
     args.contributions = &contributions_[segment.first];

@@ -108,6 +108,14 @@ struct Geometry {
                         int32_t receiver) const;
 };
 
+// Part `chunk` of `num_chunks` of each rank's heads, cut at KV heads; a rank
+// with fewer KV heads than chunks has none in some. Tensors split by tokens
+// still have all heads. UNSUPPORTED, with the head in *error, when ranks that
+// share a KV head would have it in different chunks. REQUIRES: 0 <= chunk <
+// num_chunks.
+int32_t ChunkOf(const Geometry& whole, int32_t chunk, int32_t num_chunks,
+                Geometry* part, ithaca_ulysses_error* error);
+
 // False when `step` is no ithaca_ulysses_step.
 bool LookUpStep(int32_t step, StepShape* shape);
 
