@@ -93,11 +93,21 @@ int Run(const Command& command, const std::vector<std::string>& line,
 
 const std::vector<Command>& AllCommands() {
   static const auto* const commands = new std::vector<Command>{
-      PlanCommand(),         ValidateCommand(),        MaxSeqCommand(),
-      ExplainCommand(),      GroupListCommand(),       GroupShowCommand(),
-      GroupWatchCommand(),   GroupDeleteCommand(),     TopologyShowCommand(),
-      TopologyReadCommand(), TopologyConvertCommand(), StatusCommand(),
-      DemoCommand(),         VersionCommand(),
+      PlanCommand(),
+      ValidateCommand(),
+      MaxSeqCommand(),
+      ExplainCommand(),
+      GroupListCommand(),
+      GroupShowCommand(),
+      GroupWatchCommand(),
+      GroupDeleteCommand(),
+      TopologyShowCommand(),
+      TopologyReadCommand(),
+      TopologyConvertCommand(),
+      StatusCommand(),
+      DoctorCommand(),
+      DemoCommand(),
+      VersionCommand(),
   };
   return *commands;
 }

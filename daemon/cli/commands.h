@@ -22,6 +22,7 @@ Command ValidateCommand();
 Command MaxSeqCommand();
 Command ExplainCommand();
 Command StatusCommand();
+Command DoctorCommand();
 Command TopologyConvertCommand();
 Command TopologyReadCommand();
 Command TopologyShowCommand();

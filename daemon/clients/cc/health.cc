@@ -3,9 +3,8 @@
 #include <grpcpp/generic/generic_stub.h>
 
 #include <chrono>
-#include <condition_variable>
-#include <mutex>
-#include <optional>
+#include <future>
+#include <utility>
 #include <vector>
 
 #include "daemon/clients/cc/rpc_error.h"
@@ -36,32 +35,47 @@ std::string Decode(const grpc::ByteBuffer& buffer) {
   return "UNKNOWN";
 }
 
+// Health/Check of one service, until it is answered.
+grpc::Status Ask(const std::shared_ptr<grpc::Channel>& channel,
+                 const std::string& service, int64_t timeout_ms,
+                 grpc::ClientContext* context, grpc::ByteBuffer* response) {
+  grpc::GenericStub stub(channel);
+  context->set_deadline(std::chrono::system_clock::now() +
+                        std::chrono::milliseconds(timeout_ms));
+  const grpc::ByteBuffer request = Encode(service);
+  std::promise<grpc::Status> answered;
+  stub.UnaryCall(context, "/grpc.health.v1.Health/Check", grpc::StubOptions(),
+                 &request, response, [&answered](grpc::Status status) {
+                   answered.set_value(std::move(status));
+                 });
+  return answered.get_future().get();
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> CheckHealth(
     const std::shared_ptr<grpc::Channel>& channel, const std::string& service,
     int64_t timeout_ms) {
-  grpc::GenericStub stub(channel);
   grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() +
-                       std::chrono::milliseconds(timeout_ms));
-  const grpc::ByteBuffer request = Encode(service);
   grpc::ByteBuffer response;
-  std::mutex mutex;
-  std::condition_variable done;
-  std::optional<grpc::Status> status;
-  stub.UnaryCall(&context, "/grpc.health.v1.Health/Check", grpc::StubOptions(),
-                 &request, &response, [&](grpc::Status result) {
-                   std::lock_guard<std::mutex> lock(mutex);
-                   status = std::move(result);
-                   done.notify_one();
-                 });
-  std::unique_lock<std::mutex> lock(mutex);
-  done.wait(lock, [&status] { return status.has_value(); });
-  if (status->ok()) return Decode(response);
-  if (status->error_code() == grpc::StatusCode::NOT_FOUND)
+  const grpc::Status status =
+      Ask(channel, service, timeout_ms, &context, &response);
+  if (status.ok()) return Decode(response);
+  if (status.error_code() == grpc::StatusCode::NOT_FOUND)
     return std::string("UNKNOWN");
-  return FromRpc(*status);
+  return FromRpc(status);
+}
+
+absl::StatusOr<std::string> DaemonVersion(
+    const std::shared_ptr<grpc::Channel>& channel, int64_t timeout_ms) {
+  grpc::ClientContext context;
+  grpc::ByteBuffer response;
+  const grpc::Status status = Ask(channel, "", timeout_ms, &context, &response);
+  if (!status.ok()) return FromRpc(status);
+  const auto& metadata = context.GetServerInitialMetadata();
+  const auto found = metadata.find("ithaca-version");
+  if (found == metadata.end()) return std::string();
+  return std::string(found->second.data(), found->second.size());
 }
 
 }  // namespace ithaca::client

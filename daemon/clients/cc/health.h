@@ -21,6 +21,11 @@ absl::StatusOr<std::string> CheckHealth(
     const std::shared_ptr<grpc::Channel>& channel, const std::string& service,
     int64_t timeout_ms);
 
+// The version that the daemon tells; empty: it tells none, being older than
+// that. Errors as Client's.
+absl::StatusOr<std::string> DaemonVersion(
+    const std::shared_ptr<grpc::Channel>& channel, int64_t timeout_ms);
+
 }  // namespace ithaca::client
 
 #endif  // ITHACA_DAEMON_CLIENTS_CC_HEALTH_H_
