@@ -9,8 +9,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <condition_variable>
-#include <mutex>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -30,6 +28,7 @@
 #include "daemon/server/front_door.h"
 #include "daemon/server/gated_planner.h"
 #include "daemon/server/gated_topology.h"
+#include "daemon/server/group_census.h"
 #include "daemon/server/group_observer.h"
 #include "daemon/server/limited_gate.h"
 #include "daemon/server/planner_slots.h"
@@ -107,7 +106,7 @@ class DaemonImpl : public Daemon {
   absl::Status Open();
   void Stop() override;
   bool Responds(int64_t timeout_ms) override {
-    return TakeCensus(timeout_ms).has_value();
+    return Census(timeout_ms).has_value();
   }
   const std::string& socket_path() const override { return socket_path_; }
   ClusterSide* cluster() override { return cluster_.get(); }
@@ -123,8 +122,7 @@ class DaemonImpl : public Daemon {
   void SetHealth(bool serving);
   PlannerSlots::Options PlannerPlaces();
   // Nothing: no answer in time.
-  std::optional<groups::GroupsService::Census> TakeCensus(int64_t timeout_ms);
-  std::vector<prometheus::MetricFamily> GroupFigures();
+  std::optional<groups::GroupsService::Census> Census(int64_t timeout_ms);
 
   const DaemonOptions options_;
   const cluster::PeerNames daemons_;
@@ -315,52 +313,27 @@ absl::Status DaemonImpl::OpenDoor() {
   door.max_connections = std::min<size_t>(files / 4, 16384);
   door.max_connections_per_guest =
       std::max<size_t>(door.max_connections * 3 / 4, 1);
+  // Whatever other users do, an operator can look.
+  door.reserved = door.max_connections / 16;
   auto opened = FrontDoor::Start(std::move(door));
   if (!opened.ok()) return opened.status();
   door_ = std::move(*opened);
   return absl::OkStatus();
 }
 
-std::optional<groups::GroupsService::Census> DaemonImpl::TakeCensus(
+std::optional<groups::GroupsService::Census> DaemonImpl::Census(
     int64_t timeout_ms) {
-  // Shared with an answer that may come when nobody waits for it any more.
-  struct Answer {
-    std::mutex mutex;
-    std::condition_variable done;
-    std::optional<groups::GroupsService::Census> census;
-  };
-  const auto answer = std::make_shared<Answer>();
   const auto here = cluster_ != nullptr ? cluster_->host() : nullptr;
   groups::GroupsService* const groups =
       here != nullptr ? here->service() : groups_.get();
   // Groups that are elsewhere are counted there.
   if (groups == nullptr) return groups::GroupsService::Census{};
-  groups->Count([answer](const groups::GroupsService::Census& census) {
-    std::lock_guard<std::mutex> lock(answer->mutex);
-    answer->census = census;
-    answer->done.notify_one();
-  });
-  std::unique_lock<std::mutex> lock(answer->mutex);
-  answer->done.wait_for(lock, std::chrono::milliseconds(timeout_ms),
-                        [&answer] { return answer->census.has_value(); });
-  return answer->census;
-}
-
-std::vector<prometheus::MetricFamily> DaemonImpl::GroupFigures() {
-  const auto census = TakeCensus(kScrapeWaitMs);
-  if (!census.has_value()) return {};
-  const auto value = [](size_t count) { return static_cast<double>(count); };
-  return {
-      metrics::GaugeOf("ithaca_groups", "Groups.",
-                       {{{{"state", "forming"}}, value(census->forming)},
-                        {{{"state", "complete"}}, value(census->complete)}}),
-      metrics::GaugeOf("ithaca_group_members", "Slots that are held.",
-                       {{{}, value(census->members)}})};
+  return TakeCensus(groups, timeout_ms);
 }
 
 absl::Status DaemonImpl::StartMetrics() {
   metrics_.AddSource([] { return metrics::ProcessFigures("/proc"); });
-  metrics_.AddSource([this] { return GroupFigures(); });
+  metrics_.AddSource([this] { return GroupFigures(Census(kScrapeWaitMs)); });
   if (options_.metrics.empty()) return absl::OkStatus();
   const auto address = metrics::ParseScrapeAddress(options_.metrics);
   if (!address.ok()) return address.status();

@@ -135,7 +135,11 @@ void FrontDoor::Welcome(int fd, Guest guest) {
   const size_t open = waiting_.size() + inside_.size();
   const auto found = by_key_.find(guest.key);
   const size_t of_one = found == by_key_.end() ? 0 : found->second;
-  const bool full = open >= options_.max_connections;
+  // A remote guest has no user here.
+  const bool admin = guest.peer.pid != 0 &&
+                     (guest.peer.uid == 0 || guest.peer.uid == geteuid());
+  const bool full =
+      open + (admin ? 0 : options_.reserved) >= options_.max_connections;
   if (full || of_one >= options_.max_connections_per_guest) {
     Refused(full ? kTooMany : kTooManyOfOne,
             absl::StrCat(Describe(guest), " was dropped: ", open,

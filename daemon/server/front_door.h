@@ -61,6 +61,8 @@ class FrontDoor {
     // Open connections, of all and of those with one key.
     size_t max_connections = 8192;
     size_t max_connections_per_guest = 4096;
+    // The last of them that only root and the daemon's own user get.
+    size_t reserved = 0;
   };
 
   static absl::StatusOr<std::unique_ptr<FrontDoor>> Start(Options options);
