@@ -94,6 +94,7 @@ class Script : public grpc::ServerGenericBidiReactor {
          Seen* seen)
       : context_(context), gate_(gate), seen_(seen) {
     ++seen_->open;
+    HandOver(this);
     const auto caller = gate->Admit(*context, context->method());
     if (!caller.ok()) {
       FinishOnce(groups::ToRpcStatus(caller.refusal()));
