@@ -289,16 +289,30 @@ TEST_F(TlsIdentityTest, TheAuthorityRotatesToo) {
   const auto client = Watch(authority_.Issue("client"));
   Stream before(port_, client->ChannelCredentials());
   ASSERT_TRUE(before.Read().has_value());
-  const TlsPaths next = stranger_.Issue("next", "DNS:ithacad,DNS:next");
-  ReplaceFiles(next, server_paths_);
-  WaitForLog("DNS next");
+  // Both authorities first, then certificates of the new one.
+  TlsPaths next = stranger_.Issue("next", "DNS:ithacad,DNS:next");
+  next.ca = stranger_.folder() + "/both.pem";
+  ReplaceFile(next.ca, ReadWhole(authority_.ca()) + ReadWhole(stranger_.ca()),
+              0644);
+  ReplaceFile(server_paths_.ca, ReadWhole(next.ca), 0644);
+  WaitForLog("DNS first");
   const auto late = Watch(next);
   for (bool in = false; !in; Pause()) {
     Stream fresh(port_, late->ChannelCredentials());
-    in = fresh.Read().has_value();
+    in = fresh.Read() == "DNS ithacad, DNS next";
+  }
+  {
+    Stream old(port_, client->ChannelCredentials());
+    EXPECT_TRUE(old.Read().has_value());
+  }
+  ReplaceFiles(next, server_paths_);
+  WaitForLog("DNS next");
+  for (std::string seen; seen != "DNS ithacad, DNS next"; Pause()) {
+    Stream fresh(port_, late->ChannelCredentials());
+    ASSERT_TRUE(fresh.Read().has_value());
+    seen = fresh.ServerNames();
   }
   EXPECT_TRUE(before.Says("still here"));
-  ExpectRefused(Raw(stranger_.ca(), nullptr), "no certificate");
 }
 
 TEST_F(TlsIdentityTest, BadFilesAreLoggedAndNotUsed) {
