@@ -21,10 +21,13 @@ constexpr int64_t kLongMs = 60'000;
 
 }  // namespace
 
-std::string ShortFolder() {
+std::string ShortFolder(const std::string& parent) {
   // Bazel's temporary folder is too deep for the path of a socket.
-  std::string folder = "/tmp/ithaca.XXXXXX";
-  return mkdtemp(folder.data()) != nullptr ? folder : "";
+  for (std::string folder :
+       {parent + "/ithaca.XXXXXX", std::string("/tmp/ithaca.XXXXXX")}) {
+    if (mkdtemp(folder.data()) != nullptr) return folder;
+  }
+  return "";
 }
 
 bool CanConnect(const std::string& socket_path) {

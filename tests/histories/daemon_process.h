@@ -52,8 +52,9 @@ class DaemonProcess {
   std::optional<fabric::Process> process_;
 };
 
-// A new folder with a path short enough for a socket.
-std::string ShortFolder();
+// A new folder with a path short enough for a socket, in `parent` or, if that
+// is not possible, in /tmp.
+std::string ShortFolder(const std::string& parent = "/tmp");
 
 // Whether somebody accepts connections there.
 bool CanConnect(const std::string& socket);

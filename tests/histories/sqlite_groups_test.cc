@@ -2,14 +2,20 @@
 // killed, stopped, moved in time and out of disk is linearizable, and watches
 // hold their rules.
 //
-// HISTORIES_SECONDS: how long each history takes (default 2).
+// HISTORIES_SECONDS: how long each history takes (default 1).
 #include <gtest/gtest.h>
+#include <sys/mount.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <random>
 #include <thread>
 
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "tests/histories/daemon_process.h"
 #include "tests/histories/group_run.h"
 
@@ -20,7 +26,7 @@ using std::chrono::milliseconds;
 
 milliseconds Duration() {
   const char* seconds = std::getenv("HISTORIES_SECONDS");
-  return milliseconds(seconds == nullptr ? 2000 : 1000 * std::atoi(seconds));
+  return milliseconds(seconds == nullptr ? 1000 : 1000 * std::atoi(seconds));
 }
 
 class SqliteGroupsTest : public testing::Test {
@@ -115,6 +121,71 @@ TEST_F(SqliteGroupsTest, Stopped) {
     daemon_->Pause();
     std::this_thread::sleep_for(milliseconds(Below(900)));
     daemon_->Resume();
+  }
+  Expect(&run);
+}
+
+// The date is set to another one, days away, again and again.
+TEST_F(SqliteGroupsTest, ClockJumps) {
+  const std::string file = daemon_options_.run_dir + "/shift";
+  const auto set = [&file](int64_t shift_ns) {
+    std::fstream out(file, std::ios::binary | std::ios::in | std::ios::out);
+    out.write(reinterpret_cast<const char*>(&shift_ns), sizeof shift_ns);
+  };
+  std::ofstream(file, std::ios::binary) << std::string(8, '\0');
+  daemon_options_.environment = {
+      {"LD_PRELOAD",
+       std::filesystem::absolute("tests/histories/libclock_shift.so")},
+      {"ITHACA_CLOCK_SHIFT", file}};
+  StartDaemon();
+  GroupRun run(RunOptions());
+  constexpr int64_t kHours = 3'600'000'000'000;
+  int64_t shift_ns = 0;
+  while (!Over()) {
+    std::this_thread::sleep_for(milliseconds(Below(100)));
+    shift_ns = (Below(200) - 100) * kHours;
+    set(shift_ns);
+  }
+  Expect(&run);
+  // The daemon did believe it: its log has the date.
+  set(1000 * kHours);
+  daemon_->Terminate();
+  const std::string today =
+      absl::FormatTime("%Y-%m-%d", absl::Now(), absl::UTCTimeZone());
+  const std::string log = daemon_->LogText();
+  EXPECT_EQ(log.find(today, log.find("drain")), std::string::npos) << log;
+}
+
+// A small disk in memory, which another file fills up and leaves again.
+class FullDiskTest : public SqliteGroupsTest {
+ protected:
+  void TearDown() override {
+    daemon_.reset();
+    if (mounted_) umount2(daemon_options_.run_dir.c_str(), MNT_DETACH);
+  }
+  void Fill(const std::string& file) {
+    const std::string block(4096, 'x');
+    std::ofstream filler(file);
+    while (filler.write(block.data(), 4096) && filler.flush()) {
+    }
+  }
+  bool mounted_ = false;
+};
+
+TEST_F(FullDiskTest, Groups) {
+  const std::string& folder = daemon_options_.run_dir;
+  mounted_ = mount("tmpfs", folder.c_str(), "tmpfs", 0, "size=16m,mode=0755") == 0;
+  if (!mounted_) GTEST_SKIP() << "SKIPPED: cannot mount a tmpfs";
+  StartDaemon();
+  GroupRun::Options options = RunOptions();
+  options.away = true;
+  GroupRun run(options);
+  while (!Over()) {
+    std::this_thread::sleep_for(milliseconds(Below(300)));
+    faults_.Break();
+    Fill(folder + "/filler");
+    std::this_thread::sleep_for(milliseconds(Below(300)));
+    unlink((folder + "/filler").c_str());
   }
   Expect(&run);
 }

@@ -1,7 +1,7 @@
 // Stores under concurrent clients and watchers: SQLite alone and with a full
 // disk, a three-member etcd whose members are killed and stopped.
 //
-// HISTORIES_SECONDS: how long each history takes (default 2; etcd twice that).
+// HISTORIES_SECONDS: how long each history takes (default 1; etcd twice that).
 #include <gtest/gtest.h>
 #include <sys/mount.h>
 
@@ -24,7 +24,7 @@ using store::etcd::EtcdCluster;
 
 milliseconds Duration() {
   const char* seconds = std::getenv("HISTORIES_SECONDS");
-  return milliseconds(seconds == nullptr ? 2000 : 1000 * std::atoi(seconds));
+  return milliseconds(seconds == nullptr ? 1000 : 1000 * std::atoi(seconds));
 }
 
 class StoreHistoriesTest : public testing::Test {
