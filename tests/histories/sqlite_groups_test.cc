@@ -64,8 +64,8 @@ class SqliteGroupsTest : public testing::Test {
     std::printf("%s\n", Summary(report).c_str());
     for (const std::string& violation : report.violations)
       ADD_FAILURE() << violation;
-    EXPECT_GT(report.calls, 20u);
-    if (watched) EXPECT_GT(report.watched, 5u);
+    EXPECT_GT(report.calls, 5u);
+    if (watched) EXPECT_GT(report.watched, 0u);
   }
 
   const uint64_t seed_ = std::random_device()();
