@@ -86,10 +86,14 @@ TEST(Daemon, WhatIsNotInTheTableIsDenied) {
   for (const auto& [method, rule] : AllMethods()) {
     if (rule.access != Access::kAnyUser) continue;
     const grpc::Status status = CallBlindly(client->channel(), method);
+    const std::string reason = client::ReasonOf(client::FromRpc(status));
+    // A service that this daemon does not have, as it is in no cluster, is as
+    // closed as can be.
+    if (reason == "UNKNOWN_METHOD" && method.rfind("/ithaca.cluster.", 0) == 0)
+      continue;
     EXPECT_EQ(status.error_code(), grpc::StatusCode::PERMISSION_DENIED)
         << method;
-    EXPECT_EQ(client::ReasonOf(client::FromRpc(status)), "NOT_ALLOWED")
-        << method;
+    EXPECT_EQ(reason, "NOT_ALLOWED") << method;
   }
 }
 
