@@ -42,6 +42,8 @@ def copy_sources(args):
 
 def generate_stubs(args):
     """Stubs; only protos with a service get one for gRPC."""
+    if not args.proto:
+        return
     base = [PROTOC, "-I" + PROTO_ROOT, "-I/usr/include"]
     subprocess.run([*base, "--python_out=" + args.folder, "--pyi_out=" + args.folder, *args.proto],
                    check=True)
