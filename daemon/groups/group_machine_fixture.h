@@ -40,6 +40,18 @@ class GroupMachineTest : public testing::Test {
   Fence FenceOf(const std::string& member, const JoinAnswer& joined) {
     return {"g", group().record().epoch, member, joined.incarnation};
   }
+  JoinAnswer Park(const std::string& member, StreamId stream) {
+    JoinCommand command{"g", member, std::nullopt, 0, "", "", 0, true};
+    const auto answer = machine_.Join(kOwner, command, stream, now_, &effects_);
+    EXPECT_TRUE(answer.ok()) << answer.refusal().Message();
+    return answer.ok() ? answer.value() : JoinAnswer{};
+  }
+  // That a refusal can be acted on.
+  static std::string ReasonOf(const Refusal& refusal) {
+    EXPECT_FALSE(refusal.sentence.empty());
+    EXPECT_FALSE(refusal.next_step.empty()) << refusal.sentence;
+    return refusal.reason;
+  }
   const Group& group() { return *machine_.Peek("g"); }
   uint64_t epoch() { return group().record().epoch; }
   Effects Take() { return std::exchange(effects_, Effects{}); }
