@@ -198,6 +198,9 @@ TEST(Cli, WithoutADaemonItSaysHowToStartOne) {
         {"group", "list"},
         {"group", "show", "g"},
         {"group", "watch", "g"},
+        {"group", "explain", "g"},
+        {"group", "replan", "g"},
+        {"group", "create", "g", "--hash", "00"},
         {"group", "delete", "g"}}) {
     std::vector<std::string> with_socket = line;
     with_socket.insert(with_socket.end(), {"--socket", "/tmp/no/such.sock"});
@@ -260,12 +263,63 @@ TEST(Cli, LooksAfterGroups) {
     EXPECT_NE(shown.find(part), std::string::npos) << part << "\n" << shown;
   }
   EXPECT_EQ(ctl({"group", "show", "other"}).status, kNo);
+  const std::string why = ctl({"group", "explain", "train-7"}).out;
+  for (const char* part :
+       {"MEMBERS", "nobody holds slot 1, 2, 3", "CREATED", "JOINED"}) {
+    EXPECT_NE(why.find(part), std::string::npos) << part << "\n" << why;
+  }
   const Outcome refused = ctl({"group", "delete", "train-7"});
   EXPECT_EQ(refused.status, kNo);
   EXPECT_NE(refused.err.find("delete with force"), std::string::npos);
   EXPECT_EQ(ctl({"group", "delete", "train-7", "--force"}).out,
             "deleted train-7\n");
   EXPECT_EQ(ctl({"group", "show", "train-7"}).status, kNo);
+}
+
+TEST(Cli, CreatesGroupsAndPlansThemAgain) {
+  server::DaemonForTest daemon;
+  daemon.Start();
+  const auto ctl = [&daemon](std::vector<std::string> line) {
+    line.insert(line.end(), {"--socket", daemon.socket()});
+    return Ctl(line);
+  };
+  const Outcome created =
+      ctl({"group", "create", "g", "--model", kModel, "--seq-len", "4K",
+           "--ranks", "4", "--on-loss", "replan", "--min-size", "2"});
+  ASSERT_EQ(created.status, kDone) << created.err;
+  EXPECT_NE(created.out.find("created g"), std::string::npos);
+  EXPECT_NE(created.out.find("at least 2 ranks"), std::string::npos);
+  client::ConnectOptions options;
+  options.socket = daemon.socket();
+  const auto client = client::Client::Connect(options);
+  ASSERT_TRUE(client.ok());
+  std::vector<std::unique_ptr<client::Membership>> members;
+  for (const char* name : {"m0", "m1", "m2", "m3", "m4"}) {
+    groups::v1::JoinGroupRequest join;
+    join.set_group_id("g");
+    join.set_member_id(name);
+    join.set_may_park(true);
+    auto member = (*client)->JoinGroup(join);
+    ASSERT_TRUE(member.ok()) << member.status();
+    members.push_back(std::move(*member));
+  }
+  const std::string shown = ctl({"group", "show", "g"}).out;
+  for (const char* part : {"spare  m4", "ulysses  4      0, 1, 2, 3"})
+    EXPECT_NE(shown.find(part), std::string::npos) << part << "\n" << shown;
+  const Outcome dry =
+      ctl({"group", "replan", "g", "--lost-slots", "0,1", "--dry-run"});
+  EXPECT_EQ(dry.status, kDone) << dry.err;
+  EXPECT_NE(dry.out.find("would run"), std::string::npos) << dry.out;
+  EXPECT_NE(dry.out.find("m0      0     spare"), std::string::npos) << dry.out;
+  const auto done = nlohmann::json::parse(
+      ctl({"group", "replan", "g", "--lost-slots", "0,1", "-o", "json"}).out);
+  EXPECT_EQ(done["group"]["size"], 2);
+  EXPECT_EQ(done["group"]["spares"].size(), 3u);
+  const Outcome impossible = ctl({"group", "replan", "g", "--lost-slots", "0"});
+  EXPECT_EQ(impossible.status, kNo);
+  EXPECT_NE(impossible.err.find("REPLAN_IMPOSSIBLE"), std::string::npos)
+      << impossible.err;
+  EXPECT_EQ(ctl({"group", "replan", "g", "--lost-slots", "x"}).status, kUsage);
 }
 
 }  // namespace

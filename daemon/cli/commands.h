@@ -13,8 +13,11 @@ namespace ithaca::cli {
 
 // One function per file <name>_command.cc.
 Command DemoCommand();
+Command GroupCreateCommand();
 Command GroupDeleteCommand();
+Command GroupExplainCommand();
 Command GroupListCommand();
+Command GroupReplanCommand();
 Command GroupShowCommand();
 Command GroupWatchCommand();
 Command PlanCommand();

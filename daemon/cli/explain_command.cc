@@ -1,12 +1,11 @@
 // ithacactl explain: why the plan is as it is. Needs no daemon.
 
-#include <google/protobuf/util/json_util.h>
-
 #include <ostream>
 
 #include "absl/strings/str_cat.h"
 #include "daemon/cli/commands.h"
 #include "daemon/cli/input.h"
+#include "daemon/cli/plan_input.h"
 #include "daemon/cli/plan_options.h"
 #include "daemon/cli/planner_calls.h"
 
@@ -33,19 +32,7 @@ absl::Status FromFile(const Context& context, v1::ExplainRequest* request) {
   const std::string path = context.args.Get("plan");
   const absl::StatusOr<std::string> json = ReadInput(context, path);
   if (!json.ok()) return json.status();
-  v1::PlanResponse response;
-  const auto parsed =
-      google::protobuf::util::JsonStringToMessage(*json, &response);
-  if (parsed.ok() && response.plans_size() > 0) {
-    *request->mutable_plan() = response.plans(0);
-    return absl::OkStatus();
-  }
-  const auto plan = google::protobuf::util::JsonStringToMessage(
-      *json, request->mutable_plan());
-  if (plan.ok()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      path, ": is not a plan in JSON: ", std::string(plan.message()),
-      "; `ithacactl plan -o json` prints one"));
+  return ParsePlan(path, *json, request->mutable_plan());
 }
 
 absl::Status FromOptions(const Context& context, v1::ExplainRequest* request) {

@@ -12,8 +12,11 @@ namespace {
 int RunGroupShow(const Context& context) {
   const auto client = context.Connect();
   if (!client.ok()) return context.Fail(client.status());
-  const auto group =
-      (*client)->GetGroup(context.args.words()[0], context.args.Has("plan"));
+  groups::v1::GetGroupRequest request;
+  request.set_group_id(context.args.words()[0]);
+  request.set_include_plan(context.args.Has("plan"));
+  request.set_include_sub_groups(true);
+  const auto group = (*client)->GetGroup(request);
   if (!group.ok()) return context.Fail(group.status());
   if (context.format != Format::kTable) {
     context.out << Render(*group, context.format);
@@ -29,7 +32,7 @@ int RunGroupShow(const Context& context) {
 
 Command GroupShowCommand() {
   return {"group show",
-          "Shows a group, why it is in its state, and its members.",
+          "Shows a group, why it is in its state, its members and sub-groups.",
           "NAME",
           1,
           {{"plan", "", "Shows the group's plan too."}},

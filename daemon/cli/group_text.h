@@ -14,11 +14,18 @@ namespace ithaca::cli {
 // One row per group.
 std::string GroupTable(const std::vector<groups::v1::Group>& groups);
 
-// A few lines on the group, then one row per member.
+// A few lines on the group, then one row per member and spare, then the
+// sub-groups if it has them.
 std::string GroupDetails(const groups::v1::Group& group);
 
 // One line.
 std::string EventLine(const groups::v1::GroupEvent& event);
+
+// What is waited for, and what was decided.
+std::string ExplanationText(const groups::v1::ExplainGroupResponse& answer);
+
+// What another plan changes; `dry`: would change.
+std::string ReplanText(const groups::v1::ReplanGroupResponse& answer, bool dry);
 
 }  // namespace ithaca::cli
 

@@ -1,8 +1,6 @@
 // ithacactl validate: what a framework, or a rank, would get wrong with this.
 // Needs no daemon.
 
-#include <google/protobuf/util/json_util.h>
-
 #include <limits>
 #include <ostream>
 
@@ -11,6 +9,7 @@
 #include "daemon/cli/input.h"
 #include "daemon/cli/option_values.h"
 #include "daemon/cli/plan_answer.h"
+#include "daemon/cli/plan_input.h"
 #include "daemon/cli/plan_options.h"
 #include "daemon/cli/planner_calls.h"
 #include "daemon/planner/adapters/adapter.h"
@@ -45,22 +44,6 @@ constexpr char kHelp[] =
     "  ithacactl plan --model llama-3.1-8b --seq-len 1M --ranks 8 -o json | "
     "ithacactl validate -\n";
 
-// A plan, or the first of an answer to `plan`.
-absl::Status ReadPlan(const std::string& path, const std::string& json,
-                      v1::Plan* plan) {
-  v1::PlanResponse response;
-  if (google::protobuf::util::JsonStringToMessage(json, &response).ok() &&
-      response.plans_size() > 0) {
-    *plan = response.plans(0);
-    return absl::OkStatus();
-  }
-  const auto parsed = google::protobuf::util::JsonStringToMessage(json, plan);
-  if (parsed.ok()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      path, ": is not a plan in JSON: ", std::string(parsed.message()),
-      "; for a framework's configuration add --framework"));
-}
-
 // What is said of the job; nothing is required.
 absl::Status FillContext(const Context& context, v1::PlanRequest* request) {
   absl::Status s = FillCluster(context, request);
@@ -88,7 +71,7 @@ absl::StatusOr<v1::ValidateRequest> BuildRequest(const Context& context) {
   if (!text.ok()) return text.status();
   v1::ValidateRequest request;
   if (!context.args.Has("framework")) {
-    absl::Status s = ReadPlan(path, *text, request.mutable_plan());
+    absl::Status s = ParsePlan(path, *text, request.mutable_plan());
     if (!s.ok()) return s;
     return request;
   }

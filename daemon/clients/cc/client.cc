@@ -114,12 +114,37 @@ absl::StatusOr<groups_v1::Group> Client::GetGroup(const std::string& group_id,
   groups_v1::GetGroupRequest request;
   request.set_group_id(group_id);
   request.set_include_plan(include_plan);
+  return GetGroup(request);
+}
+
+absl::StatusOr<groups_v1::Group> Client::GetGroup(
+    const groups_v1::GetGroupRequest& request) {
   groups_v1::GetGroupResponse response;
   const absl::Status status = Ask([&](grpc::ClientContext* context) {
     return groups_->GetGroup(context, request, &response);
   });
   if (!status.ok()) return status;
   return std::move(*response.mutable_group());
+}
+
+absl::StatusOr<groups_v1::ExplainGroupResponse> Client::ExplainGroup(
+    const groups_v1::ExplainGroupRequest& request) {
+  groups_v1::ExplainGroupResponse response;
+  const absl::Status status = Ask([&](grpc::ClientContext* context) {
+    return groups_->ExplainGroup(context, request, &response);
+  });
+  if (!status.ok()) return status;
+  return response;
+}
+
+absl::StatusOr<groups_v1::ReplanGroupResponse> Client::ReplanGroup(
+    const groups_v1::ReplanGroupRequest& request) {
+  groups_v1::ReplanGroupResponse response;
+  const absl::Status status = Ask([&](grpc::ClientContext* context) {
+    return groups_->ReplanGroup(context, request, &response);
+  });
+  if (!status.ok()) return status;
+  return response;
 }
 
 absl::StatusOr<std::vector<groups_v1::Group>> Client::ListGroups() {

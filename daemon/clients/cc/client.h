@@ -52,6 +52,14 @@ class Client {
                                              bool include_plan);
   // All pages.
   absl::StatusOr<std::vector<groups::v1::Group>> ListGroups();
+  absl::StatusOr<groups::v1::Group> GetGroup(
+      const groups::v1::GetGroupRequest& request);
+  // Why a group is as it is, and what it waits for.
+  absl::StatusOr<groups::v1::ExplainGroupResponse> ExplainGroup(
+      const groups::v1::ExplainGroupRequest& request);
+  // Another plan, for those who remain or for nodes that have come.
+  absl::StatusOr<groups::v1::ReplanGroupResponse> ReplanGroup(
+      const groups::v1::ReplanGroupRequest& request);
   absl::Status DeleteGroup(const std::string& group_id, bool force);
 
   // Takes a slot; see Membership.

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "daemon/clients/cc/group_view.h"
 #include "daemon/clients/cc/patience.h"
 #include "daemon/clients/cc/rpc_error.h"
 
@@ -32,58 +33,6 @@ google::protobuf::Duration ToDuration(int64_t ms) {
   duration.set_seconds(ms / 1000);
   duration.set_nanos(static_cast<int32_t>(ms % 1000) * 1'000'000);
   return duration;
-}
-
-// Recomputes what follows from the members.
-void Settle(v1::Group* group) {
-  std::vector<bool> held(group->size(), false);
-  for (const v1::Member& member : group->members()) {
-    if (member.slot() < held.size()) held[member.slot()] = true;
-  }
-  group->clear_free_slots();
-  for (uint32_t i = 0; i < held.size(); ++i) {
-    if (!held[i]) group->add_free_slots(i);
-  }
-  group->set_state(group->free_slots_size() == 0 ? v1::GROUP_STATE_COMPLETE
-                                                 : v1::GROUP_STATE_FORMING);
-}
-
-void EraseSlot(v1::Group* group, uint32_t slot) {
-  auto* members = group->mutable_members();
-  for (int i = 0; i < members->size(); ++i) {
-    if (members->Get(i).slot() != slot) continue;
-    members->DeleteSubrange(i, 1);
-    return;
-  }
-}
-
-void PutMember(v1::Group* group, const v1::Member& member) {
-  EraseSlot(group, member.slot());
-  auto* members = group->mutable_members();
-  *members->Add() = member;
-  std::sort(members->begin(), members->end(),
-            [](const auto& a, const auto& b) { return a.slot() < b.slot(); });
-}
-
-// Lives that `now` no longer has.
-std::vector<v1::GroupEvent> LossesBetween(const v1::Group& before,
-                                          const v1::Group& now) {
-  std::set<uint64_t> alive;
-  for (const v1::Member& member : now.members())
-    alive.insert(member.incarnation());
-  std::vector<v1::GroupEvent> losses;
-  for (const v1::Member& member : before.members()) {
-    if (alive.count(member.incarnation()) != 0) continue;
-    v1::GroupEvent loss;
-    loss.set_sequence(now.sequence());
-    loss.set_type(v1::EVENT_TYPE_MEMBER_LOST);
-    loss.set_epoch(now.epoch());
-    *loss.mutable_member() = member;
-    loss.set_reason_code(now.reason_code());
-    loss.set_reason(now.reason());
-    losses.push_back(std::move(loss));
-  }
-  return losses;
 }
 
 // Whether a call or stream failed because the daemon is, or just goes, away. A
@@ -193,7 +142,7 @@ bool Membership::WaitToRetry(const grpc::Status& ended,
   if (stopping_ || !joined_ || !worth_it) return false;
   const int64_t now = NowMs();
   if (request_.incarnation() == 0) {
-    request_.set_incarnation(incarnation_);
+    request_.set_incarnation(place_.incarnation());
     *give_up_at_ms = 0;
   }
   if (*give_up_at_ms == 0) *give_up_at_ms = now + kResumeMs;
@@ -203,53 +152,31 @@ bool Membership::WaitToRetry(const grpc::Status& ended,
   return !stopping_;
 }
 
-// Returns losses that happened while the daemon, or this reader, was away.
+// Returns losses that no event tells: they happened while the daemon, or this
+// reader, was away.
 std::vector<v1::GroupEvent> Membership::Apply(
     const v1::JoinGroupResponse& message) {
   std::lock_guard<std::mutex> lock(mutex_);
   std::vector<v1::GroupEvent> missed;
   if (message.has_group()) {
     v1::Group fresh = message.group();
-    if (joined_) missed = LossesBetween(group_, fresh);
-    // Only the first message carries the plan.
-    if (!fresh.has_plan() && group_.has_plan())
+    if (joined_) missed = LossesBetween(group_, message);
+    if (!fresh.has_plan() && group_.has_plan() &&
+        fresh.plan_hash() == group_.plan_hash()) {
       fresh.mutable_plan()->Swap(group_.mutable_plan());
+    }
     group_ = std::move(fresh);
   }
-  for (const v1::GroupEvent& event : message.events()) ApplyEvent(event);
-  Settle(&group_);
+  for (const v1::GroupEvent& event : message.events())
+    ApplyEvent(event, &group_);
   if (message.has_joined()) {
-    if (!joined_) {
-      slot_ = message.joined().slot();
-      incarnation_ = message.joined().incarnation();
-    }
+    place_ = message.joined();
     joined_ = true;
     // A later outage gets the whole time again.
     request_.clear_incarnation();
-    request_.set_include_plan(false);
   }
   changed_.notify_all();
   return missed;
-}
-
-void Membership::ApplyEvent(const v1::GroupEvent& event) {
-  if (event.sequence() == 0) return;
-  group_.set_sequence(event.sequence());
-  group_.set_epoch(event.epoch());
-  group_.set_reason_code(event.reason_code());
-  group_.set_reason(event.reason());
-  switch (event.type()) {
-    case v1::EVENT_TYPE_MEMBER_JOINED:
-    case v1::EVENT_TYPE_MEMBER_RESUMED:
-      PutMember(&group_, event.member());
-      break;
-    case v1::EVENT_TYPE_MEMBER_LOST:
-    case v1::EVENT_TYPE_MEMBER_LEFT:
-      EraseSlot(&group_, event.member().slot());
-      break;
-    default:
-      break;
-  }
 }
 
 void Membership::CallBack(const std::vector<v1::GroupEvent>& missed,
@@ -271,6 +198,11 @@ void Membership::CallBack(const std::vector<v1::GroupEvent>& missed,
 v1::Group Membership::View() const {
   std::lock_guard<std::mutex> lock(mutex_);
   return group_;
+}
+
+v1::Joined Membership::Place() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return place_;
 }
 
 absl::Status Membership::status() const {
@@ -302,6 +234,12 @@ absl::StatusOr<v1::Group> Membership::WaitComplete(int64_t timeout_ms) {
   });
 }
 
+absl::StatusOr<v1::Group> Membership::WaitSlot(int64_t timeout_ms) {
+  // Called with the lock held, like every such question.
+  return WaitFor(timeout_ms,
+                 [this](const v1::Group&) { return !place_.parked(); });
+}
+
 absl::StatusOr<v1::Group> Membership::WaitEpochAfter(uint64_t epoch,
                                                      int64_t timeout_ms) {
   return WaitFor(timeout_ms, [epoch](const v1::Group& group) {
@@ -315,7 +253,7 @@ v1::Fence Membership::FenceAt(uint64_t epoch) const {
   fence.set_group_id(group_.group_id());
   fence.set_epoch(epoch);
   fence.set_member_id(member_id_);
-  fence.set_incarnation(incarnation_);
+  fence.set_incarnation(place_.incarnation());
   return fence;
 }
 
@@ -361,6 +299,36 @@ absl::StatusOr<std::string> Membership::GetBlob(uint64_t epoch,
   });
   if (!status.ok()) return status;
   return std::move(*response.mutable_data());
+}
+
+absl::Status Membership::Barrier(uint64_t epoch, const std::string& name,
+                                 int64_t wait_ms, uint64_t round) {
+  v1::BarrierRequest request;
+  *request.mutable_fence() = FenceAt(epoch);
+  request.set_name(name);
+  request.set_round(round);
+  *request.mutable_wait() = ToDuration(wait_ms);
+  return Call(wait_ms, [&](grpc::ClientContext* context) {
+    v1::BarrierResponse response;
+    return stub_->Barrier(context, request, &response);
+  });
+}
+
+absl::StatusOr<v1::Committed> Membership::Commit(uint64_t epoch,
+                                                 const std::string& hash,
+                                                 int64_t wait_ms,
+                                                 uint64_t round) {
+  v1::CommitRequest request;
+  *request.mutable_fence() = FenceAt(epoch);
+  request.set_hash(hash);
+  request.set_round(round);
+  *request.mutable_wait() = ToDuration(wait_ms);
+  v1::CommitResponse response;
+  const absl::Status status = Call(wait_ms, [&](grpc::ClientContext* context) {
+    return stub_->Commit(context, request, &response);
+  });
+  if (!status.ok()) return status;
+  return response.committed();
 }
 
 absl::Status Membership::Leave() {

@@ -6,6 +6,9 @@
 //   ...
 //   member->Leave();
 //
+// With may_park in the request it may be a spare at first (parked()), and wait
+// for a slot (WaitSlot).
+//
 // A loss of another member ends the epoch: calls under the old one fail with
 // STALE_EPOCH, the loss callback runs, and WaitComplete waits for the next
 // complete epoch. When the daemon is restarted, the membership resumes by
@@ -53,15 +56,26 @@ class Membership {
   Membership(const Membership&) = delete;
   Membership& operator=(const Membership&) = delete;
 
-  uint32_t slot() const { return slot_; }
-  uint64_t incarnation() const { return incarnation_; }
+  // Its slot, whether it is parked instead, and its sub-groups along each axis
+  // of the plan's mesh. A spare gets a slot when one is free, and a new plan
+  // numbers slots anew, each time under a new epoch: ask again after
+  // WaitEpochAfter, WaitSlot or WaitComplete.
+  groups::v1::Joined Place() const;
+  uint32_t slot() const { return Place().slot(); }
+  bool parked() const { return Place().parked(); }
+  uint64_t incarnation() const { return Place().incarnation(); }
 
-  // The group as known now; its plan if the request asked for it.
+  // The group as known now; its plan, the one in force, if the request asked
+  // for it.
   groups::v1::Group View() const;
 
   // Waits until every slot is held. The group then; or DEADLINE_EXCEEDED, which
   // names the free slots; or why the membership ended.
   absl::StatusOr<groups::v1::Group> WaitComplete(int64_t timeout_ms);
+
+  // Waits until it has a slot: at once, unless it is a spare. The group then;
+  // DEADLINE_EXCEEDED; or why the membership ended.
+  absl::StatusOr<groups::v1::Group> WaitSlot(int64_t timeout_ms);
 
   // Waits until the epoch is another one than `epoch`, e.g. because a member
   // was lost. The group then; DEADLINE_EXCEEDED; or why the membership ended.
@@ -82,6 +96,18 @@ class Membership {
   absl::StatusOr<std::string> GetBlob(uint64_t epoch, const std::string& name,
                                       int64_t wait_ms);
 
+  // Waits until all members of `epoch` have called it with the same name and
+  // round. DEADLINE_EXCEEDED with BARRIER_TIMEOUT names who has not.
+  absl::Status Barrier(uint64_t epoch, const std::string& name, int64_t wait_ms,
+                       uint64_t round = 0);
+  // Succeeds when all members of `epoch` gave the same 1 to 64 bytes, which is
+  // on record then. COMMIT_TIMEOUT names who gave none, COMMIT_DIFFERS who gave
+  // others. `round` tells votes apart, see CommitRequest.round.
+  absl::StatusOr<groups::v1::Committed> Commit(uint64_t epoch,
+                                               const std::string& hash,
+                                               int64_t wait_ms,
+                                               uint64_t round = 0);
+
   // Gives up the slot; afterwards the membership has ended.
   absl::Status Leave();
 
@@ -94,7 +120,6 @@ class Membership {
   bool WaitToRetry(const grpc::Status& ended, int64_t* give_up_at_ms);
   std::vector<groups::v1::GroupEvent> Apply(
       const groups::v1::JoinGroupResponse& message);
-  void ApplyEvent(const groups::v1::GroupEvent& event);
   void CallBack(const std::vector<groups::v1::GroupEvent>& missed,
                 const groups::v1::JoinGroupResponse& message);
   absl::StatusOr<groups::v1::Group> WaitFor(
@@ -112,13 +137,12 @@ class Membership {
   const int64_t timeout_ms_;
   const std::string member_id_;
   groups::v1::JoinGroupRequest request_;  // the reading thread's, after Join
-  uint32_t slot_ = 0;                     // set before Join returns
-  uint64_t incarnation_ = 0;              // set before Join returns
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   // All below guarded by mutex_.
   groups::v1::Group group_;
+  groups::v1::Joined place_;
   bool joined_ = false;
   bool stopping_ = false;
   std::optional<absl::Status> ended_;
