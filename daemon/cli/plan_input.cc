@@ -7,7 +7,7 @@
 namespace ithaca::cli {
 
 absl::Status ParsePlan(const std::string& path, const std::string& json,
-                       planner::v1::Plan* plan) {
+                       planner::v1::Plan* plan, const std::string& remedy) {
   planner::v1::PlanResponse response;
   if (google::protobuf::util::JsonStringToMessage(json, &response).ok() &&
       response.plans_size() > 0) {
@@ -17,8 +17,8 @@ absl::Status ParsePlan(const std::string& path, const std::string& json,
   const auto parsed = google::protobuf::util::JsonStringToMessage(json, plan);
   if (parsed.ok()) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
-      path, ": is not a plan in JSON: ", std::string(parsed.message()),
-      "; `ithacactl plan -o json` prints one"));
+      path, ": is not a plan in JSON: ", std::string(parsed.message()), "; ",
+      remedy));
 }
 
 }  // namespace ithaca::cli

@@ -12,9 +12,10 @@
 namespace ithaca::cli {
 
 // A plan, or the first one of an answer to `plan -o json`. INVALID_ARGUMENT
-// names `path`, which is where the text came from.
-absl::Status ParsePlan(const std::string& path, const std::string& json,
-                       planner::v1::Plan* plan);
+// names `path`, which is where the text came from, and ends with `remedy`.
+absl::Status ParsePlan(
+    const std::string& path, const std::string& json, planner::v1::Plan* plan,
+    const std::string& remedy = "`ithacactl plan -o json` prints one");
 
 }  // namespace ithaca::cli
 

@@ -115,7 +115,8 @@ TEST(PlanCommand, PrintsTheLinesOfAFramework) {
   uneven[2] = "qwen2.5-7b";
   const Outcome refused = Ctl(uneven);
   EXPECT_EQ(refused.status, kNo);
-  EXPECT_TRUE(Has(refused.out, "no plan: FRAMEWORK_CANNOT_RUN")) << refused.out;
+  EXPECT_TRUE(Has(refused.out, "no plan: FRAMEWORK_CANNOT_RUN"))
+      << refused.out;
   EXPECT_TRUE(Has(refused.out, "Megatron-LM cannot split 28 query"))
       << refused.out;
 }

@@ -71,7 +71,9 @@ absl::StatusOr<v1::ValidateRequest> BuildRequest(const Context& context) {
   if (!text.ok()) return text.status();
   v1::ValidateRequest request;
   if (!context.args.Has("framework")) {
-    absl::Status s = ParsePlan(path, *text, request.mutable_plan());
+    absl::Status s =
+        ParsePlan(path, *text, request.mutable_plan(),
+                  "for a framework's configuration add --framework");
     if (!s.ok()) return s;
     return request;
   }
