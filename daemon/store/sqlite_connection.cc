@@ -96,6 +96,26 @@ absl::Status SqliteConnection::Open(const SqliteOptions& options) {
   return status;
 }
 
+absl::Status SqliteConnection::OpenAsIs() {
+  if (absl::Status status = RefuseNetworkFileSystem(path_); !status.ok())
+    return status;
+  const int flags =
+      SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+  const int code = sqlite3_open_v2(path_.c_str(), &db_, flags, nullptr);
+  if (code != SQLITE_OK) return Error(code);
+  absl::Status status = TakeLock();
+  if (status.ok()) status = CheckIdentity();
+  if (!status.ok()) return status;
+  const absl::StatusOr<int64_t> version = Pragma("user_version");
+  if (!version.ok()) return version.status();
+  if (*version < 1 || *version > kSqliteSchemaVersion) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("store ", path_, ": has schema version ", *version,
+                     "; this program knows 1 to ", kSqliteSchemaVersion));
+  }
+  return absl::OkStatus();
+}
+
 // Exclusive locking comes before the first access to the log.
 absl::Status SqliteConnection::TakeLock() {
   sqlite3_busy_timeout(db_, 0);
@@ -147,7 +167,8 @@ absl::Status SqliteConnection::Migrate() {
   for (int64_t from = *version; from < kSqliteSchemaVersion; ++from) {
     absl::Status status;
     if (from > 0)
-      status = CopyDatabase(db_, absl::StrCat(path_, ".before-v", from + 1));
+      status = CopyDatabase(db_, absl::StrCat(path_, ".before-v", from + 1),
+                            nullptr);
     if (!status.ok()) return status;
     status =
         Exec(absl::StrCat("BEGIN IMMEDIATE;", kMigrations[from],

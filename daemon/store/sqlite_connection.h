@@ -44,6 +44,11 @@ class SqliteConnection {
   // and whole, and brings its schema up to date. Errors as OpenSqliteStore.
   absl::Status Open(const SqliteOptions& options);
 
+  // Opens a file that is there and changes nothing in it, but takes its lock.
+  // Errors as OpenSqliteStore, and FAILED_PRECONDITION for a file without a
+  // schema.
+  absl::Status OpenAsIs();
+
   sqlite3* db() const { return db_; }
   const std::string& path() const { return path_; }
   // Why it refuses every call; OK: it does not.

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/store/local_leases.h"
 #include "daemon/store/sqlite_connection.h"
+#include "daemon/store/sqlite_copy.h"
 #include "daemon/store/sqlite_statement.h"
 #include "daemon/store/watch_hub.h"
 
@@ -33,6 +34,7 @@ class SqliteStore : public Store {
       std::string_view prefix, int64_t after, WatchCallback callback) override;
   absl::StatusOr<std::unique_ptr<Lease>> Grant(std::chrono::milliseconds ttl,
                                                LeaseLost lost) override;
+  absl::Status Backup(const std::string& path) override;
 
  private:
   using Events = std::vector<WatchEvent>;
@@ -299,6 +301,14 @@ absl::StatusOr<std::unique_ptr<Lease>> SqliteStore::Grant(
   std::lock_guard<std::mutex> lock(mutex_);
   if (!sqlite_.broken().ok()) return sqlite_.broken();
   return leases_.Grant(ttl, std::move(lost));
+}
+
+absl::Status SqliteStore::Backup(const std::string& path) {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (!sqlite_.broken().ok()) return sqlite_.broken();
+  }
+  return CopyDatabase(sqlite_.db(), path, &mutex_);
 }
 
 absl::Status SqliteStore::RunDropLease(int64_t lease) {

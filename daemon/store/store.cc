@@ -81,6 +81,12 @@ absl::Status ValidateTxn(const std::vector<Compare>& compares,
   return ValidateDisjoint(ops);
 }
 
+absl::Status Store::Backup(const std::string&) {
+  return absl::UnimplementedError(
+      "this store is not one file; back it up with its own tools (etcd: "
+      "`etcdctl snapshot save FILE`)");
+}
+
 absl::Status ValidateTtl(std::chrono::milliseconds ttl) {
   constexpr std::chrono::hours kLongest(24);
   if (ttl >= std::chrono::seconds(1) && ttl <= kLongest)

@@ -207,6 +207,11 @@ class Store {
   // process's: they end with it, and are lost only when the store fails.
   virtual absl::StatusOr<std::unique_ptr<Lease>> Grant(
       std::chrono::milliseconds ttl, LeaseLost lost) = 0;
+
+  // Writes all that is there, at one revision, to the file `path`, which is a
+  // store of one node then; calls go on meanwhile. On failure there is no file.
+  // UNIMPLEMENTED where the backend's own tools do it.
+  virtual absl::Status Backup(const std::string& path);
 };
 
 // Checks the bounds of a transaction as every backend must: INVALID_ARGUMENT or
