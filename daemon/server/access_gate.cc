@@ -40,6 +40,7 @@ Result<Caller> AccessGate::Decide(const Call& call,
   const auto rule = methods_->find(method);
   const bool open =
       rule != methods_->end() && (rule->second.access == Access::kAnyUser ||
+                                  rule->second.access == Access::kAdmin ||
                                   rule->second.access == Access::kDaemon);
   if (!open) return No(method + " is not open to anybody", "");
   return call.certificate.has_value()
@@ -54,7 +55,7 @@ Result<Caller> AccessGate::DecideUser(const Call& call, Access access,
     return No("the daemon does not know who is behind this connection",
               "connect through its Unix socket");
   }
-  if (access != Access::kAnyUser)
+  if (access == Access::kDaemon)
     return No(method + " is for other daemons of the cluster", "");
   if (!call.on_behalf_of.empty()) {
     return No("only daemons call on behalf of others (ithaca-caller)",
@@ -63,6 +64,10 @@ Result<Caller> AccessGate::DecideUser(const Call& call, Access access,
   Caller caller{owner->uid, owner->gid, static_cast<uint32_t>(owner->pid),
                 owner->uid == 0 || owner->uid == admin_uid_};
   caller.process_started = owner->started;
+  if (access == Access::kAdmin && !caller.admin) {
+    return No(method + " is for root and the daemon's own user",
+              "call it as one of them");
+  }
   return caller;
 }
 

@@ -9,6 +9,7 @@
 //
 //   the table says   local user   daemon                          other
 //   kAnyUser         yes          for a user, if through_daemons  no
+//   kAdmin           if an admin  no                              no
 //   kDaemon          no           yes                             no
 //   anything else    no           no                              no
 //

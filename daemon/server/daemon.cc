@@ -23,6 +23,7 @@
 #include "daemon/metrics/process_figures.h"
 #include "daemon/metrics/scrape_door.h"
 #include "daemon/server/access_gate.h"
+#include "daemon/server/admin_service.h"
 #include "daemon/server/call_meter.h"
 #include "daemon/server/fd_owners.h"
 #include "daemon/server/front_door.h"
@@ -51,9 +52,9 @@ constexpr int kSyncThreads = 8;
 constexpr int kMaxSyncThreads = 128;
 constexpr int64_t kScrapeWaitMs = 500;
 
-constexpr const char* kServed[] = {"ithaca.groups.v1.GroupsService",
-                                   "ithaca.planner.v1.PlannerService",
-                                   "ithaca.topology.v1.TopologyService"};
+constexpr const char* kServed[] = {
+    "ithaca.admin.v1.AdminService", "ithaca.groups.v1.GroupsService",
+    "ithaca.planner.v1.PlannerService", "ithaca.topology.v1.TopologyService"};
 constexpr const char* kNotServed[] = {"ithaca.tuning.v1.TuningService"};
 
 int64_t MonotonicMs() {
@@ -148,6 +149,7 @@ class DaemonImpl : public Daemon {
   std::unique_ptr<ClusterSide> cluster_;
   std::unique_ptr<topology::KnownTopology> known_topology_;
   std::unique_ptr<GatedTopology> topology_;
+  std::unique_ptr<AdminService> admin_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<FrontDoor> door_;
   std::unique_ptr<metrics::ScrapeDoor> scrape_door_;
@@ -264,6 +266,9 @@ absl::Status DaemonImpl::StartServer() {
   if (groups_ != nullptr) builder.RegisterService(groups_.get());
   builder.RegisterService(&planner_);
   builder.RegisterService(topology_.get());
+  admin_ =
+      std::make_unique<AdminService>(&gate_, store_.get(), options_.run_dir);
+  builder.RegisterService(admin_.get());
   builder.RegisterCallbackGenericService(cluster_ != nullptr ? cluster_->door()
                                                              : &unserved_);
   std::vector<
@@ -365,6 +370,7 @@ void DaemonImpl::Stop() {
   scrape_door_.reset();
   door_.reset();
   server_.reset();
+  admin_.reset();
   topology_.reset();
   known_topology_.reset();
   if (processes_ != nullptr) processes_->Stop();

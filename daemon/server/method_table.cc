@@ -13,6 +13,7 @@ constexpr char kInsteadOfTuning[] =
 
 MethodTable Make() {
   const MethodRule any{Access::kAnyUser, ""};
+  const MethodRule admin{Access::kAdmin, ""};
   const MethodRule daemon{Access::kDaemon, ""};
   const MethodRule planning{Access::kAnyUser, "", false, Cost::kPlanning};
   const MethodRule stream{Access::kAnyUser, "", false, Cost::kStream};
@@ -23,6 +24,8 @@ MethodTable Make() {
       {"/grpc.health.v1.Health/Watch", built_in},
       {"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
        built_in},
+
+      {"/ithaca.admin.v1.AdminService/BackupStore", admin},
 
       {"/ithaca.cluster.v1.ClusterService/Heartbeat", daemon},
       {"/ithaca.cluster.v1.ClusterService/GetCluster", any},

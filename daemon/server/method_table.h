@@ -17,6 +17,8 @@ enum class Access {
   // by the
   // owner of the group.
   kAnyUser,
+  // Root and the daemon's own user, through the socket.
+  kAdmin,
   // Only daemons of the cluster, which their certificates name.
   kDaemon,
   // gRPC's own services, which ask nobody: health and reflection.

@@ -13,6 +13,7 @@
 
 #include "daemon/server/access_gate.h"
 #include "daemon/server/unserved_service.h"
+#include "ithaca/admin/v1/admin.pb.h"
 #include "ithaca/cluster/v1/cluster.pb.h"
 #include "ithaca/groups/v1/groups.pb.h"
 #include "ithaca/planner/v1/planner.pb.h"
@@ -37,7 +38,8 @@ std::set<std::string> MethodsOf(const google::protobuf::FileDescriptor* file) {
 
 std::set<std::string> DeclaredMethods() {
   std::set<std::string> all;
-  for (const auto* file : {cluster::v1::Node::descriptor()->file(),
+  for (const auto* file : {admin::v1::BackupStoreRequest::descriptor()->file(),
+                           cluster::v1::Node::descriptor()->file(),
                            groups::v1::Group::descriptor()->file(),
                            planner::v1::Plan::descriptor()->file(),
                            topology::v1::Topology::descriptor()->file(),
@@ -129,6 +131,16 @@ TEST_F(AccessGateTest, EveryMethodKnowsItsCallers) {
   }
   EXPECT_GT(for_daemons, 0);
   EXPECT_GT(for_users_of_daemons, 8);
+}
+
+TEST_F(AccessGateTest, SomeThingsAreForAdministrators) {
+  const std::string method = "/ithaca.admin.v1.AdminService/BackupStore";
+  EXPECT_EQ(gate_.Decide(user_, method).refusal().reason, "NOT_ALLOWED");
+  AccessGate own(&owners_, &AllMethods(), 1000);
+  EXPECT_TRUE(own.Decide(user_, method).ok());
+  AccessGate::Call call = daemon_;
+  call.on_behalf_of = {"0,0,42,node-7"};
+  EXPECT_FALSE(own.Decide(call, method).ok());
 }
 
 TEST_F(AccessGateTest, ADaemonIsBelieved) {

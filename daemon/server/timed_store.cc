@@ -1,6 +1,7 @@
 #include "daemon/server/timed_store.h"
 
 #include <chrono>
+#include <string>
 #include <utility>
 
 namespace ithaca::server {
@@ -43,6 +44,9 @@ class TimedStore : public Store {
   absl::StatusOr<std::unique_ptr<store::Lease>> Grant(
       std::chrono::milliseconds ttl, store::LeaseLost lost) override {
     return store_->Grant(ttl, std::move(lost));
+  }
+  absl::Status Backup(const std::string& path) override {
+    return store_->Backup(path);
   }
 
  private:

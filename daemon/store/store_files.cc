@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <memory>
 #include <optional>
@@ -114,8 +115,12 @@ class Replaced {
       absl::Status status = file_->Exec("PRAGMA journal_mode=DELETE");
       if (!status.ok()) return status;
     }
-    if (link(file_->path().c_str(), kept_as.c_str()) == 0)
+    if (link(file_->path().c_str(), kept_as.c_str()) == 0) {
+      // What a damaged file's log says must not be done to the restored one.
+      for (const char* suffix : {"-wal", "-journal"})
+        rename((file_->path() + suffix).c_str(), (kept_as + suffix).c_str());
       return absl::OkStatus();
+    }
     return absl::PermissionDeniedError(
         absl::StrCat("store ", kept_as, ": ", std::strerror(errno),
                      "; the folder must be writable for this user"));
