@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/groups/claim.h"
 #include "daemon/groups/record_keys.h"
 #include "daemon/groups/records.h"
 
@@ -27,6 +28,14 @@ Refusal StoreFailed(const absl::Status& status) {
       {}};
 }
 
+Refusal NotCoordinator(const std::string& why) {
+  return Refusal{absl::StatusCode::kUnavailable,
+                 "NOT_COORDINATOR",
+                 absl::StrCat("this daemon does not coordinate: ", why),
+                 "call again; groups and epochs are kept",
+                 {}};
+}
+
 Refusal Stopped() {
   return Refusal{absl::StatusCode::kUnavailable,
                  "DRAINING",
@@ -40,16 +49,34 @@ Refusal Stopped() {
 absl::StatusOr<std::unique_ptr<GroupEngine>> GroupEngine::Start(
     Options options) {
   std::unique_ptr<GroupEngine> engine(new GroupEngine(std::move(options)));
-  if (absl::Status status = engine->Load(); !status.ok()) return status;
+  if (absl::Status status = engine->Load(false); !status.ok()) return status;
   engine->thread_ = std::thread([raw = engine.get()] { raw->Loop(); });
   return engine;
 }
 
+GroupEngine::GroupEngine(Options options)
+    : options_(std::move(options)), claim_(NewClaimName()) {}
+
 GroupEngine::~GroupEngine() { Stop(); }
 
-absl::Status GroupEngine::Load() {
+absl::Status GroupEngine::Load(bool again) {
+  // A full disk can still be read, and alone it has what it had.
+  const bool claims = !again || options_.on_claim_lost != nullptr;
+  absl::StatusOr<int64_t> claimed = 0;
+  if (claims) {
+    ClaimRequest request;
+    request.name = claim_;
+    request.again = again;
+    if (!again) request.holds = options_.claim_while;
+    if (options_.wall_clock != nullptr)
+      request.wall_unix_ms = options_.wall_clock();
+    claimed = ClaimStore(*options_.store, request);
+    if (!claimed.ok()) return claimed.status();
+  }
   auto loaded = LoadGroups(*options_.store, options_.limits, options_.clock());
   if (!loaded.ok()) return loaded.status();
+  if (claims && loaded->counters_revision != *claimed)
+    return absl::AbortedError("another daemon claimed the store");
   machine_ = std::move(loaded->machine);
   if (options_.replanner != nullptr) machine_->SetReplanner(options_.replanner);
   counters_revision_ = loaded->counters_revision;
@@ -79,9 +106,12 @@ void GroupEngine::Stop() {
 
 // Empty: nothing was posted, but something is due.
 std::deque<GroupEngine::Command> GroupEngine::WaitForCommands() {
-  std::optional<Millis> due = machine_ != nullptr
-                                  ? machine_->NextDeadline()
-                                  : std::optional<Millis>(next_reload_);
+  std::optional<Millis> due;
+  if (machine_ != nullptr) {
+    due = machine_->NextDeadline();
+  } else if (!claim_lost_) {
+    due = next_reload_;
+  }
   std::unique_lock<std::mutex> lock(mutex_);
   const auto ready = [this] { return stopping_ || !queue_.empty(); };
   if (due.has_value()) {
@@ -133,12 +163,16 @@ void GroupEngine::Commit(Batch* batch) {
   if (machine_ == nullptr) return;
   Batch done = std::exchange(*batch, Batch{});
   std::optional<Refusal> failure;
-  if (!done.effects.dirty.empty()) failure = Write(done);
-  if (failure.has_value()) {
-    WriteFailed(done, *failure);
-    return;
+  if (!done.effects.dirty.empty()) {
+    failure = Write(done);
+    if (failure.has_value()) {
+      WriteFailed(done, *failure);
+      return;
+    }
+  } else {
+    failure = CannotTell();
   }
-  for (const Answer& answer : done.answers) answer(std::nullopt);
+  for (const Answer& answer : done.answers) answer(failure);
   options_.listener->Deliver(done.effects, *machine_);
 }
 
@@ -148,8 +182,10 @@ std::optional<Refusal> GroupEngine::Write(const Batch& batch) {
       options_.store->Txn({{kCountersKey, counters_revision_}}, ops);
   if (!result.ok()) return StoreFailed(result.status());
   if (!result->committed) {
-    return StoreFailed(
-        absl::AbortedError("another process wrote to the store"));
+    claim_lost_ = options_.on_claim_lost != nullptr;
+    return claim_lost_ ? NotCoordinator("another daemon claimed the store")
+                       : StoreFailed(absl::AbortedError(
+                             "another process wrote to the store"));
   }
   if (batch.effects.dirty.counters) counters_revision_ = result->revision;
   if (broken_.has_value()) options_.log("the store works again");
@@ -157,10 +193,30 @@ std::optional<Refusal> GroupEngine::Write(const Batch& batch) {
   return std::nullopt;
 }
 
+// A write proves that nobody else has written; without one, somebody must know.
+std::optional<Refusal> GroupEngine::CannotTell() const {
+  if (options_.may_answer == nullptr || options_.may_answer())
+    return std::nullopt;
+  return NotCoordinator("it has not heard from the store for too long");
+}
+
+// The machine knows more than the store; nothing of it may be told.
+void GroupEngine::LoseClaim(const std::string& why) {
+  claim_lost_ = true;
+  machine_.reset();
+  broken_ = NotCoordinator(why);
+  options_.listener->ClaimLost(*broken_);
+  options_.on_claim_lost(why);
+}
+
 void GroupEngine::WriteFailed(const Batch& batch, const Refusal& why) {
   if (!broken_.has_value()) options_.log(why.Message());
   broken_ = why;
   for (const Answer& answer : batch.answers) answer(why);
+  if (claim_lost_) {
+    LoseClaim("another daemon claimed the store");
+    return;
+  }
   options_.listener->WriteFailed(batch.effects, why);
   next_reload_ = 0;
   TryReload();
@@ -168,10 +224,15 @@ void GroupEngine::WriteFailed(const Batch& batch, const Refusal& why) {
 
 void GroupEngine::TryReload() {
   const Millis now = options_.clock();
-  if (now < next_reload_) return;
+  if (claim_lost_ || now < next_reload_) return;
   next_reload_ = now + kReloadEveryMs;
   const std::unique_ptr<GroupMachine> old = std::move(machine_);
-  if (!Load().ok()) return;
+  const absl::Status loaded = Load(true);
+  if (absl::IsAborted(loaded) && options_.on_claim_lost != nullptr) {
+    LoseClaim(std::string(loaded.message()));
+    return;
+  }
+  if (!loaded.ok()) return;
   CarryGraceOver(old.get());
   options_.listener->Reattach(machine_.get());
 }

@@ -8,6 +8,10 @@
 // machine is thrown away and read from the store again. So the store, the
 // machine and what clients were told never disagree.
 //
+// An engine claims the store when it starts (claim.h). When another one does so
+// later, this one's writes fail, nobody is told anything more by it, and it
+// says so (on_claim_lost).
+//
 // Used by GroupsService; knows nothing of gRPC. Threads: Post from any;
 // everything it calls back runs on its own thread, without a lock held. Life:
 // Start, then Stop, which runs what was posted before it; Post after Stop
@@ -47,6 +51,9 @@ class EngineListener {
   // open (GroupMachine::Attach), and end the streams of those that it does not
   // know.
   virtual void Reattach(GroupMachine* machine) = 0;
+  // Another engine has the store. This one refuses everything from now on:
+  // every stream and wait is to end with `why`.
+  virtual void ClaimLost(const Refusal& why) = 0;
 };
 
 class GroupEngine {
@@ -69,13 +76,22 @@ class GroupEngine {
     store::Store* store = nullptr;
     EngineListener* listener = nullptr;
     std::function<Millis()> clock;
+    // Milliseconds since 1970, below which no number is given out. Null: none.
+    std::function<int64_t()> wall_clock;
+    // What must hold when it claims the store first.
+    std::vector<store::Compare> claim_while;
+    // Once, when another engine has claimed the store. Null: nobody else can.
+    std::function<void(const std::string& why)> on_claim_lost;
+    // Whether what was written is still all that there is, so that it can be
+    // told from memory. Null: always.
+    std::function<bool()> may_answer;
     // See GroupMachine::SetReplanner. On the engine's thread.
     Replanner replanner;
     // Told once per failure of the store, and once when it works again.
     std::function<void(const std::string&)> log;
   };
 
-  // Reads the store. Errors as LoadGroups.
+  // Claims and reads the store. Errors as ClaimStore and LoadGroups.
   static absl::StatusOr<std::unique_ptr<GroupEngine>> Start(Options options);
   ~GroupEngine();
 
@@ -96,19 +112,23 @@ class GroupEngine {
     std::vector<Answer> answers;
   };
 
-  explicit GroupEngine(Options options) : options_(std::move(options)) {}
-  absl::Status Load();
+  explicit GroupEngine(Options options);
+  absl::Status Load(bool again);
   void Loop();
   std::deque<Command> WaitForCommands();
   void RunAll(std::deque<Command> commands);
   void Tick();
   void Commit(Batch* batch);
   std::optional<Refusal> Write(const Batch& batch);
+  // Why what is in memory must not be told; nothing: it may.
+  std::optional<Refusal> CannotTell() const;
   void WriteFailed(const Batch& batch, const Refusal& why);
   void TryReload();
+  void LoseClaim(const std::string& why);
   void CarryGraceOver(const GroupMachine* old);
 
   const Options options_;
+  const std::string claim_;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Command> queue_;  // guarded by mutex_
@@ -119,6 +139,7 @@ class GroupEngine {
   // Null: the store could not be read after a failed write.
   std::unique_ptr<GroupMachine> machine_;
   int64_t counters_revision_ = 0;
+  bool claim_lost_ = false;
   std::optional<Refusal> broken_;
   Millis next_reload_ = 0;
 };

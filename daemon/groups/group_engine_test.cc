@@ -41,8 +41,14 @@ class Recorder : public EngineListener {
     }
   }
 
+  void ClaimLost(const Refusal& why) override {
+    std::lock_guard<std::mutex> lock(mutex);
+    claims_lost.push_back(why.Message());
+  }
+
   std::mutex mutex;
   std::condition_variable told;
+  std::vector<std::string> claims_lost;
   std::vector<EventPtr> events;
   std::vector<EventPtr> dropped;
   std::vector<std::string> failures;
@@ -55,15 +61,28 @@ class GroupEngineTest : public testing::Test {
   void SetUp() override { Restart(); }
   void Restart() {
     engine_.reset();
-    GroupEngine::Options options;
+    engine_ = Start({});
+  }
+  std::unique_ptr<GroupEngine> Start(GroupEngine::Options options) {
     options.limits = limits_;
     options.store = &store_;
     options.listener = &recorder_;
     options.clock = [this] { return now_.load(); };
     options.log = [this](const std::string& line) { log_.push_back(line); };
     auto engine = GroupEngine::Start(std::move(options));
-    ASSERT_TRUE(engine.ok()) << engine.status();
-    engine_ = std::move(*engine);
+    EXPECT_TRUE(engine.ok()) << engine.status();
+    return engine.ok() ? std::move(*engine) : nullptr;
+  }
+  // As on a cluster.
+  std::unique_ptr<GroupEngine> StartAsCoordinator() {
+    GroupEngine::Options options;
+    options.on_claim_lost = [this](const std::string& why) {
+      std::lock_guard<std::mutex> lock(recorder_.mutex);
+      lost_.push_back(why);
+    };
+    options.wall_clock = [this] { return wall_ms_.load(); };
+    options.may_answer = [this] { return may_answer_.load(); };
+    return Start(std::move(options));
   }
   // Runs one command and waits for its answer, "" or the reason of the failure,
   // and for its effects, which are delivered after the answer and before the
@@ -117,6 +136,9 @@ class GroupEngineTest : public testing::Test {
   Recorder recorder_;
   std::atomic<Millis> now_{1000};
   std::vector<std::string> log_;
+  std::vector<std::string> lost_;
+  std::atomic<int64_t> wall_ms_{5};
+  std::atomic<bool> may_answer_{true};
   std::unique_ptr<GroupEngine> engine_;
 };
 
@@ -185,6 +207,95 @@ TEST_F(GroupEngineTest, AnotherWriterIsNoticed) {
   ASSERT_TRUE(store_.Txn({}, {store::Op::Put("groups/counters", "")}).ok());
   EXPECT_EQ(Join("a", 1), "STORE_FAILED");
   EXPECT_EQ(Join("a", 1), "") << "after reading again";
+}
+
+TEST_F(GroupEngineTest, AnOlderCoordinatorCanDoNothingMore) {
+  engine_ = StartAsCoordinator();
+  EXPECT_EQ(Create(), "");
+  EXPECT_EQ(Join("a", 1), "");
+  const uint64_t epoch = Epoch();
+  const size_t events = recorder_.events.size();
+  std::unique_ptr<GroupEngine> older = std::move(engine_);
+  engine_ = StartAsCoordinator();
+  std::swap(older, engine_);
+  EXPECT_EQ(Join("b", 2), "NOT_COORDINATOR");
+  EXPECT_EQ(recorder_.events.size(), events) << "nobody was told";
+  EXPECT_EQ(recorder_.claims_lost.size(), 1u);
+  EXPECT_EQ(lost_,
+            std::vector<std::string>{"another daemon claimed the store"});
+  EXPECT_EQ(Run([](GroupEngine::Turn&) { FAIL(); }), "NOT_COORDINATOR");
+  EXPECT_EQ(lost_.size(), 1u) << "once";
+  std::swap(older, engine_);
+  EXPECT_EQ(Epoch(), epoch);
+  EXPECT_EQ(Join("b", 3), "");
+}
+
+// Its store failed while another one took over: it must not claim it back.
+TEST_F(GroupEngineTest, AReloadDoesNotTakeTheStoreBack) {
+  engine_ = StartAsCoordinator();
+  EXPECT_EQ(Create(), "");
+  store_.FailWritesForTest(absl::UnavailableError("cut off"));
+  EXPECT_EQ(Join("a", 1), "STORE_FAILED");
+  store_.FailWritesForTest(absl::OkStatus());
+  std::unique_ptr<GroupEngine> older = std::move(engine_);
+  engine_ = StartAsCoordinator();
+  EXPECT_EQ(Join("a", 2), "");
+  std::swap(older, engine_);
+  now_ += 1000;
+  EXPECT_EQ(Join("b", 3), "NOT_COORDINATOR");
+  std::swap(older, engine_);
+  EXPECT_EQ(Join("b", 4), "");
+  EXPECT_EQ(lost_.size(), 1u);
+}
+
+TEST_F(GroupEngineTest, ItsOwnClaimIsTakenUpAgain) {
+  engine_ = StartAsCoordinator();
+  EXPECT_EQ(Create(), "");
+  store_.FailWritesForTest(absl::UnavailableError("no leader"));
+  EXPECT_EQ(Join("a", 1), "STORE_FAILED");
+  store_.FailWritesForTest(absl::OkStatus());
+  now_ += 1000;
+  EXPECT_EQ(Join("a", 2), "");
+  EXPECT_TRUE(lost_.empty());
+}
+
+TEST_F(GroupEngineTest, ClaimsOnlyWhileItMay) {
+  ASSERT_TRUE(store_.Txn({}, {store::Op::Put("coordinator", "me")}).ok());
+  const int64_t mine = (*store_.Get("coordinator"))->mod_revision;
+  ASSERT_TRUE(store_.Txn({}, {store::Op::Put("coordinator", "other")}).ok());
+  GroupEngine::Options options;
+  options.store = &store_;
+  options.listener = &recorder_;
+  options.clock = [] { return Millis{1}; };
+  options.claim_while = {{"coordinator", mine}};
+  const auto engine = GroupEngine::Start(std::move(options));
+  EXPECT_EQ(engine.status().code(), absl::StatusCode::kAborted);
+  EXPECT_EQ(Create(), "") << "the one before was left alone";
+}
+
+TEST_F(GroupEngineTest, TellsNothingFromMemoryWhenItMayNot) {
+  engine_ = StartAsCoordinator();
+  EXPECT_EQ(Create(), "");
+  may_answer_ = false;
+  EXPECT_EQ(Run([](GroupEngine::Turn&) {}), "NOT_COORDINATOR");
+  EXPECT_EQ(Join("a", 1), "") << "a write is its own proof";
+  may_answer_ = true;
+  EXPECT_EQ(Run([](GroupEngine::Turn&) {}), "");
+}
+
+TEST_F(GroupEngineTest, NumbersBeginAtTheTime) {
+  wall_ms_ = 1'000'000;
+  engine_ = StartAsCoordinator();
+  EXPECT_EQ(Create(), "");
+  EXPECT_EQ(Epoch(), (uint64_t{1'000'000} << 20) + 1);
+  // A clock that goes back changes nothing.
+  wall_ms_ = 5;
+  engine_.reset();
+  engine_ = StartAsCoordinator();
+  EXPECT_EQ(Break(9), "");
+  EXPECT_EQ(Join("a", 1), "");
+  EXPECT_EQ(Break(1), "");
+  EXPECT_EQ(Epoch(), (uint64_t{1'000'000} << 20) + 2);
 }
 
 TEST_F(GroupEngineTest, DeadlinesRunWithoutCommands) {

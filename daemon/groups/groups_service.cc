@@ -13,18 +13,23 @@ namespace {
 constexpr uint32_t kDefaultPage = 100;
 constexpr uint32_t kMaxPage = 1000;
 
+Refusal DaemonStops() {
+  return Refusal{absl::StatusCode::kUnavailable,
+                 "DRAINING",
+                 "the daemon is shutting down",
+                 "resume when it is back; groups and epochs are kept",
+                 {}};
+}
+
 }  // namespace
 
 std::string GroupsService::Method(const char* name) {
   return absl::StrCat("/ithaca.groups.v1.GroupsService/", name);
 }
 
-Refusal GroupsService::Draining() {
-  return Refusal{absl::StatusCode::kUnavailable,
-                 "DRAINING",
-                 "the daemon is shutting down",
-                 "resume when it is back; groups and epochs are kept",
-                 {}};
+Refusal GroupsService::Draining() const {
+  std::lock_guard<std::mutex> lock(drain_mutex_);
+  return drain_why_;
 }
 
 std::optional<Refusal> GroupsService::AddPlan(GroupEngine::Turn& turn,
@@ -45,6 +50,10 @@ absl::StatusOr<std::unique_ptr<GroupsService>> GroupsService::Start(
   engine.listener = service.get();
   engine.clock = service->options_.clock;
   engine.log = service->options_.log;
+  engine.wall_clock = service->options_.wall_clock;
+  engine.claim_while = service->options_.claim_while;
+  engine.on_claim_lost = service->options_.on_claim_lost;
+  engine.may_answer = service->options_.may_answer;
   engine.replanner = service->ReplannerFor({});
   auto started = GroupEngine::Start(std::move(engine));
   if (!started.ok()) return started.status();
@@ -56,15 +65,30 @@ GroupsService::~GroupsService() {
   if (engine_ != nullptr) engine_->Stop();
 }
 
-void GroupsService::Drain() {
-  if (draining_.exchange(true)) return;
-  engine_->Post([](GroupEngine::Turn&) {},
-                [this](const std::optional<Refusal>&) {
-                  hub_.EndAll(ToRpcStatus(Draining()));
-                  for (auto& [id, wait] : std::exchange(waits_, {})) {
-                    wait->Complete(Draining());
-                  }
-                });
+void GroupsService::Drain(std::optional<Refusal> why) {
+  {
+    std::lock_guard<std::mutex> lock(drain_mutex_);
+    if (draining_) return;
+    drain_why_ = why.has_value() ? std::move(*why) : DaemonStops();
+    draining_ = true;
+  }
+  engine_->Post(
+      [](GroupEngine::Turn&) {},
+      [this](const std::optional<Refusal>&) { EndEverything(Draining()); });
+}
+
+void GroupsService::EndEverything(const Refusal& why) {
+  hub_.EndAll(ToRpcStatus(why));
+  for (auto& [id, wait] : std::exchange(waits_, {})) wait->Complete(why);
+}
+
+void GroupsService::ClaimLost(const Refusal& why) {
+  {
+    std::lock_guard<std::mutex> lock(drain_mutex_);
+    if (!draining_) drain_why_ = why;
+    draining_ = true;
+  }
+  EndEverything(why);
 }
 
 void GroupsService::Count(std::function<void(const Census&)> done) {

@@ -14,9 +14,12 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "daemon/groups/gate.h"
@@ -49,6 +52,10 @@ class GroupsService final : public RawStreamsService, private EngineListener {
     std::function<Millis()> clock;
     // Milliseconds since 1970, for people.
     std::function<int64_t()> wall_clock;
+    // See GroupEngine::Options.
+    std::vector<store::Compare> claim_while;
+    std::function<void(const std::string& why)> on_claim_lost;
+    std::function<bool()> may_answer;
     std::function<void(const std::string&)> log;
     // Told, on the engine's thread, of what clients were told; may be null.
     std::function<void(const Effects&)> observer;
@@ -58,9 +65,10 @@ class GroupsService final : public RawStreamsService, private EngineListener {
   static absl::StatusOr<std::unique_ptr<GroupsService>> Start(Options options);
   ~GroupsService() override;
 
-  // Refuses what comes, and ends every stream and wait with DRAINING. Members
-  // stay members: they resume when the daemon is back. Returns at once.
-  void Drain();
+  // Refuses what comes, and ends every stream and wait, with `why`; without one
+  // with DRAINING. Members stay members: they resume when the daemon is back.
+  // Returns at once; only the first call counts.
+  void Drain(std::optional<Refusal> why = std::nullopt);
 
   // How many groups there are. Calls back on the engine's thread; never, when
   // the store is broken.
@@ -134,7 +142,8 @@ class GroupsService final : public RawStreamsService, private EngineListener {
       std::function<std::optional<Refusal>(const Caller&, GroupEngine::Turn&)>;
 
   static std::string Method(const char* name);
-  static Refusal Draining();
+  // What a draining service says.
+  Refusal Draining() const;
   // Adds the plan that message->plan_hash() names.
   std::optional<Refusal> AddPlan(GroupEngine::Turn& turn, v1::Group* message);
 
@@ -147,6 +156,8 @@ class GroupsService final : public RawStreamsService, private EngineListener {
   void Deliver(const Effects& effects, const GroupMachine& machine) override;
   void WriteFailed(const Effects& effects, const Refusal& why) override;
   void Reattach(GroupMachine* machine) override;
+  void ClaimLost(const Refusal& why) override;
+  void EndEverything(const Refusal& why);
 
   Result<Caller> Admit(const grpc::ServerContextBase& context,
                        const std::string& method);
@@ -190,6 +201,8 @@ class GroupsService final : public RawStreamsService, private EngineListener {
   const Options options_;
   std::unique_ptr<GroupEngine> engine_;
   std::atomic<bool> draining_{false};
+  mutable std::mutex drain_mutex_;
+  Refusal drain_why_;  // guarded by drain_mutex_
   std::atomic<uint64_t> last_id_{0};
 
   // Below: the engine's thread only.

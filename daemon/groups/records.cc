@@ -157,6 +157,7 @@ Op EncodeCounters(const Counters& counters) {
   v1::StoredCounters stored;
   stored.set_last_epoch(counters.last_epoch);
   stored.set_last_incarnation(counters.last_incarnation);
+  stored.set_claim(counters.claim);
   return Op::Put(kCountersKey, stored.SerializeAsString());
 }
 
@@ -167,8 +168,9 @@ absl::StatusOr<StoredCounters> ReadCounters(store::Store& store) {
   v1::StoredCounters stored;
   if (!stored.ParseFromString((*entry)->value))
     return DamagedRecord(kCountersKey, "cannot be parsed");
-  return StoredCounters{{stored.last_epoch(), stored.last_incarnation()},
-                        (*entry)->mod_revision};
+  return StoredCounters{
+      {stored.last_epoch(), stored.last_incarnation(), stored.claim()},
+      (*entry)->mod_revision};
 }
 
 }  // namespace ithaca::groups

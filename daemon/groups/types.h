@@ -281,6 +281,8 @@ struct Waiting {
 struct Counters {
   uint64_t last_epoch = 0;
   uint64_t last_incarnation = 0;
+  // The engine that holds the store, see claim.h.
+  std::string claim = {};
 };
 
 // Parts of the state that differ from what the store has. What a part is now is

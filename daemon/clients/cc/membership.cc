@@ -35,14 +35,15 @@ google::protobuf::Duration ToDuration(int64_t ms) {
   return duration;
 }
 
-// Whether a call or stream failed because the daemon is, or just goes, away. A
-// call that reaches a server in the moment in which it shuts down is cancelled
-// by it.
+// Whether a call or stream failed because the daemon, or the one that
+// coordinates, is, or just goes, away. A call that reaches a server in the
+// moment in which it shuts down is cancelled by it.
 bool IsAway(const absl::Status& status) {
   const std::string reason = ReasonOf(status);
   return (status.code() == absl::StatusCode::kUnavailable ||
           status.code() == absl::StatusCode::kCancelled) &&
-         (reason.empty() || reason == "DRAINING");
+         (reason.empty() || reason == "DRAINING" ||
+          reason == "NOT_COORDINATOR");
 }
 
 bool IsLoss(const v1::GroupEvent& event) {
