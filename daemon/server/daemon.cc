@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "daemon/clients/cc/socket_path.h"
+#include "daemon/cluster/cluster_service.h"
 #include "daemon/groups/groups_service.h"
 #include "daemon/groups/plan_shelf.h"
 #include "daemon/groups/process_watch.h"
@@ -53,7 +54,11 @@ constexpr int kMaxSyncThreads = 128;
 constexpr int64_t kScrapeWaitMs = 500;
 
 constexpr const char* kServed[] = {
+<<<<<<< HEAD
     "ithaca.admin.v1.AdminService", "ithaca.groups.v1.GroupsService",
+=======
+    "ithaca.cluster.v1.ClusterService", "ithaca.groups.v1.GroupsService",
+>>>>>>> e17a205 (daemon/cluster: takes heartbeats, sends them, and says how the cluster is)
     "ithaca.planner.v1.PlannerService", "ithaca.topology.v1.TopologyService"};
 constexpr const char* kNotServed[] = {"ithaca.tuning.v1.TuningService"};
 
@@ -101,6 +106,7 @@ class DaemonImpl : public Daemon {
         slots_(PlannerPlaces()),
         planner_(&gate_, &shelf_, &slots_),
         observer_(&metrics_, options.log),
+        cluster_service_(&gate_, nullptr),
         unserved_(methods_) {}
   ~DaemonImpl() override { Stop(); }
 
@@ -138,6 +144,7 @@ class DaemonImpl : public Daemon {
   PlannerSlots slots_;
   GatedPlanner planner_;
   GroupObserver observer_;
+  cluster::ClusterService cluster_service_;
   UnservedService unserved_;
   // In the order in which they are built; Stop takes them down in the other
   // one.
@@ -266,9 +273,13 @@ absl::Status DaemonImpl::StartServer() {
   if (groups_ != nullptr) builder.RegisterService(groups_.get());
   builder.RegisterService(&planner_);
   builder.RegisterService(topology_.get());
+<<<<<<< HEAD
   admin_ =
       std::make_unique<AdminService>(&gate_, store_.get(), options_.run_dir);
   builder.RegisterService(admin_.get());
+=======
+  builder.RegisterService(&cluster_service_);
+>>>>>>> e17a205 (daemon/cluster: takes heartbeats, sends them, and says how the cluster is)
   builder.RegisterCallbackGenericService(cluster_ != nullptr ? cluster_->door()
                                                              : &unserved_);
   std::vector<
