@@ -81,6 +81,7 @@ class Listener : public grpc::ServerBidiReactor<v1::HeartbeatRequest,
     answer_.set_node(hearing.place.node);
     answer_.set_incarnation(hearing.place.incarnation);
     answer_.set_dead(hearing.dead);
+    answer_.set_latest_incarnation(hearing.latest);
     StartWrite(&answer_);
   }
   void OnWriteDone(bool ok) override {

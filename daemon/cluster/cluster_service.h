@@ -26,8 +26,9 @@ class ClusterDesk {
   struct Hearing {
     // Where the coordinator is; kHere: the heartbeat counts.
     Place place;
-    // That life of the sender is dead.
+    // That life of the sender is dead; the latest one that was heard of.
     bool dead = false;
+    uint64_t latest = 0;
   };
   virtual Hearing Hear(const v1::HeartbeatRequest& heartbeat) = 0;
   // As far as this daemon knows by itself.

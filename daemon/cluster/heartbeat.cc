@@ -58,7 +58,7 @@ class HeartbeatSender::Call
       over_ = true;
       return;
     }
-    sender_->OnAnswer(answer_.incarnation(), answer_.dead(), incarnation_);
+    sender_->OnAnswer(answer_, incarnation_);
     StartRead(&answer_);
   }
   void OnWriteDone(bool ok) override {
@@ -152,14 +152,14 @@ void HeartbeatSender::OpenCall(Millis now) {
   call_->Start(call_);
 }
 
-void HeartbeatSender::OnAnswer(uint64_t coordinator, bool dead,
+void HeartbeatSender::OnAnswer(const v1::HeartbeatResponse& answer,
                                uint64_t incarnation) {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     answered_at_ = options_.clock();
   }
-  options_.heard(coordinator);
-  if (dead) options_.dead(incarnation);
+  options_.heard(answer.incarnation());
+  if (answer.dead()) options_.dead(incarnation, answer.latest_incarnation());
 }
 
 void HeartbeatSender::OnCallGone() {

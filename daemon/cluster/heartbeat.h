@@ -23,6 +23,7 @@
 
 #include "daemon/cluster/liveness.h"
 #include "daemon/cluster/place.h"
+#include "ithaca/cluster/v1/cluster.pb.h"
 
 namespace ithaca::cluster {
 
@@ -41,8 +42,9 @@ class HeartbeatSender {
     std::function<Millis()> clock;
     // This life of the coordinator answered.
     std::function<void(uint64_t incarnation)> heard;
-    // The coordinator says that this life of the sender is dead.
-    std::function<void(uint64_t incarnation)> dead;
+    // The coordinator says that this life of the sender is dead; a new one must
+    // be larger than `latest` too.
+    std::function<void(uint64_t incarnation, uint64_t latest)> dead;
   };
 
   explicit HeartbeatSender(Options options);
@@ -60,7 +62,7 @@ class HeartbeatSender {
   void OpenCall(Millis now);
   // The same. Its end is waited for by the destructor.
   void DropCall();
-  void OnAnswer(uint64_t coordinator, bool dead, uint64_t incarnation);
+  void OnAnswer(const v1::HeartbeatResponse& answer, uint64_t incarnation);
   void OnCallGone();
 
   const Options options_;
