@@ -120,8 +120,9 @@ grpc::ServerBidiReactor<v1::HeartbeatRequest, v1::HeartbeatResponse>*
 ClusterService::Heartbeat(grpc::CallbackServerContext* context) {
   const auto caller = gate_->Admit(*context, kHeartbeatMethod);
   if (!caller.ok()) return new Refuse(caller.refusal());
-  if (desk_ == nullptr) return new Refuse(NotACluster());
-  return new Listener(desk_, &draining_);
+  ClusterDesk* const desk = desk_;
+  if (desk == nullptr) return new Refuse(NotACluster());
+  return new Listener(desk, &draining_);
 }
 
 grpc::ServerUnaryReactor* ClusterService::GetCluster(
@@ -129,17 +130,18 @@ grpc::ServerUnaryReactor* ClusterService::GetCluster(
     v1::GetClusterResponse* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   const auto caller = gate_->Admit(*context, kGetClusterMethod);
-  if (!caller.ok() || desk_ == nullptr) {
+  ClusterDesk* const desk = desk_;
+  if (!caller.ok() || desk == nullptr) {
     reactor->Finish(
         groups::ToRpcStatus(caller.ok() ? NotACluster() : caller.refusal()));
     return reactor;
   }
-  *response = desk_->Describe();
-  const Place place = desk_->place();
+  *response = desk->Describe();
+  const Place place = desk->place();
   // Another daemon asks only whom it takes for the coordinator.
   const bool asks =
       place.kind == Place::Kind::kThere && caller.value().node.empty();
-  auto channel = asks ? desk_->ChannelTo(place.address) : nullptr;
+  auto channel = asks ? desk->ChannelTo(place.address) : nullptr;
   if (channel == nullptr) {
     reactor->Finish(grpc::Status::OK);
     return reactor;

@@ -41,9 +41,11 @@ class ClusterDesk {
 
 class ClusterService final : public v1::ClusterService::CallbackService {
  public:
-  // `gate` must outlive the service, and `desk` too; null: the daemon is alone.
-  ClusterService(groups::Gate* gate, ClusterDesk* desk)
-      : gate_(gate), desk_(desk) {}
+  // `gate` must outlive the service.
+  explicit ClusterService(groups::Gate* gate) : gate_(gate) {}
+
+  // Who answers, and must outlive the calls; before that, the daemon is alone.
+  void SetDesk(ClusterDesk* desk) { desk_ = desk; }
 
   grpc::ServerBidiReactor<v1::HeartbeatRequest, v1::HeartbeatResponse>*
   Heartbeat(grpc::CallbackServerContext* context) override;
@@ -57,7 +59,7 @@ class ClusterService final : public v1::ClusterService::CallbackService {
 
  private:
   groups::Gate* const gate_;
-  ClusterDesk* const desk_;
+  std::atomic<ClusterDesk*> desk_{nullptr};
   std::atomic<bool> draining_{false};
 };
 

@@ -256,7 +256,8 @@ void Coordinator::Begin(const Step& step) {
     Post([this, why] { election_.CoordinatingEnded(why, options_.clock()); });
   };
   term.may_answer = [this] { return options_.clock() < answer_until_; };
-  const absl::Status begun = options_.groups->Begin(std::move(term));
+  const absl::Status begun =
+      options_.groups->Begin(std::move(term), election_.place());
   const Millis now = options_.clock();
   if (!begun.ok()) {
     election_.CoordinatingEnded(
@@ -273,7 +274,7 @@ void Coordinator::Begin(const Step& step) {
 void Coordinator::StandDown(const Step& step) {
   answer_until_ = 0;
   Publish();
-  options_.groups->End(step.why);
+  options_.groups->End(place());
   roll_.CeaseToListen();
   if (!step.release) return;
   // If it fails, the record goes with the lease.

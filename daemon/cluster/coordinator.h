@@ -47,10 +47,11 @@ class GroupsRunner {
     // Whether it may answer from memory. From any thread.
     std::function<bool()> may_answer;
   };
-  // Claims the store, reads it and serves.
-  virtual absl::Status Begin(Term term) = 0;
-  // Ends every stream and wait; afterwards nothing answers. Idempotent.
-  virtual void End(const std::string& why) = 0;
+  // Claims the store, reads it and serves, at `here`.
+  virtual absl::Status Begin(Term term, const Place& here) = 0;
+  // Ends every stream and wait, leads calls to `next`; afterwards nothing
+  // answers here. Idempotent.
+  virtual void End(const Place& next) = 0;
   // Nodes whose daemons members came through. After Begin.
   virtual std::set<std::string> NodesWithMembers() = 0;
   // Changes of nodes' health. Only between Begin and End; otherwise nothing.

@@ -116,7 +116,8 @@ class Node : public GroupsRunner {
     grpc::ServerBuilder builder;
     int port = 0;
     // The service needs the coordinator, which needs the port.
-    service_ = std::make_unique<ClusterService>(&gate_, &desk_);
+    service_ = std::make_unique<ClusterService>(&gate_);
+    service_->SetDesk(&desk_);
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
                              &port);
     builder.RegisterService(service_.get());
@@ -154,14 +155,17 @@ class Node : public GroupsRunner {
     coordinator_.reset();
   }
 
-  absl::Status Begin(Term term) override {
+  absl::Status Begin(Term term, const Place& here) override {
+    EXPECT_EQ(here.kind, Place::Kind::kHere);
+    EXPECT_EQ(here.node, name_);
     std::lock_guard<std::mutex> lock(mutex_);
     term_ = std::move(term);
     runs_ = true;
     journal_->Add(name_ + " begins");
     return absl::OkStatus();
   }
-  void End(const std::string&) override {
+  void End(const Place& next) override {
+    EXPECT_NE(next.kind, Place::Kind::kHere);
     std::lock_guard<std::mutex> lock(mutex_);
     runs_ = false;
     journal_->Add(name_ + " ends");

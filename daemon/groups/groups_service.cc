@@ -98,6 +98,11 @@ void GroupsService::Count(std::function<void(const Census&)> done) {
         for (const auto& [id, group] : turn.machine.groups()) {
           ++(group->complete() ? census.complete : census.forming);
           census.members += group->member_count();
+          for (const Seat& seat : group->roster().slots()) {
+            if (seat.member.has_value()) census.nodes.insert(seat.member->node);
+          }
+          for (const auto& [life, seat] : group->roster().spares())
+            census.nodes.insert(seat.member->node);
         }
         done(census);
       },

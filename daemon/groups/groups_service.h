@@ -16,6 +16,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -77,6 +78,8 @@ class GroupsService final : public RawStreamsService, private EngineListener {
     size_t complete = 0;
     // Slots that are held.
     size_t members = 0;
+    // Nodes through whose daemons members and spares came.
+    std::set<std::string> nodes = {};
   };
   void Count(std::function<void(const Census&)> done);
   // A node has been silent for long, is heard again, or is gone: what becomes

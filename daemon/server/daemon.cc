@@ -106,7 +106,7 @@ class DaemonImpl : public Daemon {
         slots_(PlannerPlaces()),
         planner_(&gate_, &shelf_, &slots_),
         observer_(&metrics_, options.log),
-        cluster_service_(&gate_, nullptr),
+        cluster_service_(&gate_),
         unserved_(methods_) {}
   ~DaemonImpl() override { Stop(); }
 
