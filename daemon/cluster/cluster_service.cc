@@ -37,7 +37,7 @@ groups::Refusal NotCoordinator(const Place& place) {
 std::optional<groups::Refusal> CheckHeartbeat(
     const v1::HeartbeatRequest& beat) {
   if (!IsNodeName(beat.node()))
-    return groups::InvalidRequest("node: is not a name", "send --node-name");
+    return groups::InvalidRequest("node: is not a name", "send --node");
   if (beat.address().empty() || beat.address().size() > kMaxAddressBytes)
     return groups::InvalidRequest("address: is not HOST:PORT", "send it");
   if (beat.incarnation() == 0)

@@ -273,8 +273,7 @@ void Coordinator::Begin(const Step& step) {
 
 void Coordinator::StandDown(const Step& step) {
   answer_until_ = 0;
-  Publish();
-  options_.groups->End(place());
+  options_.groups->End(election_.place());
   roll_.CeaseToListen();
   if (!step.release) return;
   // If it fails, the record goes with the lease.
@@ -342,7 +341,7 @@ absl::Status Coordinator::TakeLease() {
     if (other.has_value() && other->address != self_.address) {
       return absl::AlreadyExistsError(
           absl::StrCat("the daemon at ", other->address, " calls itself node ",
-                       self_.node, " too; give each its own --node-name"));
+                       self_.node, " too; give each its own --node"));
     }
   }
   const auto written = options_.store->Txn(

@@ -48,6 +48,9 @@ struct ClusterOptions {
   cluster::TlsPaths tls;
   // Names of daemons' certificates; empty: the default.
   std::vector<std::string> peer_names;
+  // How long the store keeps this daemon's records after it was last heard, ms.
+  // Only with a store that is shared.
+  int64_t lease_ttl_ms = 2000;
 
   bool enabled() const { return !listen.empty(); }
 };

@@ -26,6 +26,7 @@
 #include "daemon/server/access_gate.h"
 #include "daemon/server/admin_service.h"
 #include "daemon/server/call_meter.h"
+#include "daemon/server/cluster_member.h"
 #include "daemon/server/fd_owners.h"
 #include "daemon/server/front_door.h"
 #include "daemon/server/gated_planner.h"
@@ -91,6 +92,11 @@ std::string StoreName(const DaemonOptions& options) {
              : options.store;
 }
 
+bool StoreIsShared(const DaemonOptions& options) {
+  const auto spec = store::ParseStoreSpec(StoreName(options));
+  return spec.ok() && spec->kind == store::StoreSpec::Kind::kEtcd;
+}
+
 class DaemonImpl : public Daemon {
  public:
   // `daemons`: who is one, by the names in its certificate.
@@ -107,6 +113,7 @@ class DaemonImpl : public Daemon {
         planner_(&gate_, &shelf_, &slots_),
         observer_(&metrics_, options.log),
         cluster_service_(&gate_),
+        peer_cluster_service_(&access_),
         unserved_(methods_) {}
   ~DaemonImpl() override { Stop(); }
 
@@ -122,6 +129,7 @@ class DaemonImpl : public Daemon {
   absl::Status StartGroups();
   groups::GroupsService::Options GroupsOptions();
   absl::Status StartCluster();
+  void JoinCluster();
   absl::Status StartTopology();
   absl::Status StartServer();
   absl::Status OpenDoor();
@@ -145,6 +153,10 @@ class DaemonImpl : public Daemon {
   GatedPlanner planner_;
   GroupObserver observer_;
   cluster::ClusterService cluster_service_;
+  // The same, for peers.
+  cluster::ClusterService peer_cluster_service_;
+  // Outlives the servers.
+  std::unique_ptr<ClusterMember> member_;
   UnservedService unserved_;
   // In the order in which they are built; Stop takes them down in the other
   // one.
@@ -231,6 +243,7 @@ absl::Status DaemonImpl::StartCluster() {
   side.local_gate = &gate_;
   side.peer_gate = &access_;
   side.unserved = &unserved_;
+  side.peer_services = {&peer_cluster_service_};
   side.processes = processes_.get();
   side.log = options_.log;
   side.admin_uid = geteuid();
@@ -242,10 +255,28 @@ absl::Status DaemonImpl::StartCluster() {
     cluster_->SetPlace(*options_.place_for_test);
     return absl::OkStatus();
   }
+  if (StoreIsShared(options_)) {
+    JoinCluster();
+    return absl::OkStatus();
+  }
   // A cluster of one.
   return cluster_->Coordinate(GroupsOptions(),
                               {cluster::Place::Kind::kHere, cluster_->node(),
                                cluster_->address(), 1, "its store is its own"});
+}
+
+void DaemonImpl::JoinCluster() {
+  ClusterMember::Options member;
+  member.side = cluster_.get();
+  member.store = store_.get();
+  member.log = options_.log;
+  member.lease_ttl = std::chrono::milliseconds(options_.cluster.lease_ttl_ms);
+  member.groups = [this] { return GroupsOptions(); };
+  member.clock = MonotonicMs;
+  member.wall_clock = WallMs;
+  member_ = ClusterMember::Start(std::move(member));
+  cluster_service_.SetDesk(member_->desk());
+  peer_cluster_service_.SetDesk(member_->desk());
 }
 
 absl::Status DaemonImpl::StartTopology() {
@@ -372,6 +403,10 @@ void DaemonImpl::Stop() {
   if (door_ != nullptr) door_->Stop();
   if (groups_ != nullptr) groups_->Drain();
   if (cluster_ != nullptr) cluster_->Drain();
+  // Another daemon takes over while the rest goes down.
+  cluster_service_.Drain();
+  peer_cluster_service_.Drain();
+  if (member_ != nullptr) member_->Stop();
   if (server_ != nullptr) {
     server_->Shutdown(std::chrono::system_clock::now() +
                       std::chrono::milliseconds(options_.drain_ms));
@@ -386,6 +421,7 @@ void DaemonImpl::Stop() {
   known_topology_.reset();
   if (processes_ != nullptr) processes_->Stop();
   cluster_.reset();
+  member_.reset();
   groups_.reset();
   processes_.reset();
   store_.reset();
@@ -398,6 +434,12 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(
     const DaemonOptions& given) {
   DaemonOptions options = given;
   absl::Status status = CheckClusterOptions(&options.cluster);
+  if (status.ok() && StoreIsShared(options) && !options.cluster.enabled()) {
+    status = absl::InvalidArgumentError(absl::StrCat(
+        "--store=", options.store,
+        ": is shared by the daemons of a cluster, which must reach each other; "
+        "add --listen=HOST:PORT with --tls-cert, --tls-key and --tls-ca"));
+  }
   if (!status.ok()) return status;
   absl::StatusOr<cluster::PeerNames> daemons = cluster::PeerNames();
   if (!options.cluster.peer_names.empty())

@@ -70,6 +70,9 @@ ABSL_FLAG(std::vector<std::string>, peer_names, {},
           "Names, one of which a daemon's certificate must have, separated by "
           "commas: DNS names or SPIFFE ids, * standing for anything. Empty: "
           "ithacad,spiffe://*/ithacad.");
+ABSL_FLAG(absl::Duration, lease_ttl, absl::Seconds(2),
+          "With --store=etcd:...: how long the store keeps what says that this "
+          "daemon is there after it was last heard. At least 2s.");
 ABSL_FLAG(std::string, metrics, "",
           "Where Prometheus reads the metrics: 127.0.0.1:PORT, [::1]:PORT or "
           "unix:/PATH. Empty: nowhere.");
@@ -135,6 +138,8 @@ int Run(Log* log, const sigset_t& signals) {
                          absl::GetFlag(FLAGS_tls_key),
                          absl::GetFlag(FLAGS_tls_ca)};
   options.cluster.peer_names = absl::GetFlag(FLAGS_peer_names);
+  options.cluster.lease_ttl_ms =
+      absl::ToInt64Milliseconds(absl::GetFlag(FLAGS_lease_ttl));
   const auto rates =
       ithaca::server::ParseRateLimits(absl::GetFlag(FLAGS_rate_limits));
   if (!rates.ok()) {

@@ -6,6 +6,7 @@ namespace ithaca::server {
 namespace {
 
 // What daemons forward to the one that coordinates.
+constexpr char kGetCluster[] = "/ithaca.cluster.v1.ClusterService/GetCluster";
 constexpr char kGroups[] = "/ithaca.groups.v1.GroupsService/";
 constexpr char kInsteadOfTuning[] =
     "set NCCL's variables (NCCL_P2P_NET_CHUNKSIZE and the like) for the job "
@@ -59,7 +60,8 @@ MethodTable Make() {
       {"/ithaca.tuning.v1.TuningService/ExplainRule", no_tuning},
   };
   for (auto& [method, rule] : table) {
-    rule.through_daemons = absl::StartsWith(method, kGroups);
+    rule.through_daemons =
+        absl::StartsWith(method, kGroups) || method == kGetCluster;
   }
   return table;
 }
