@@ -55,12 +55,9 @@ constexpr int kMaxSyncThreads = 128;
 constexpr int64_t kScrapeWaitMs = 500;
 
 constexpr const char* kServed[] = {
-<<<<<<< HEAD
-    "ithaca.admin.v1.AdminService", "ithaca.groups.v1.GroupsService",
-=======
-    "ithaca.cluster.v1.ClusterService", "ithaca.groups.v1.GroupsService",
->>>>>>> e17a205 (daemon/cluster: takes heartbeats, sends them, and says how the cluster is)
-    "ithaca.planner.v1.PlannerService", "ithaca.topology.v1.TopologyService"};
+    "ithaca.admin.v1.AdminService", "ithaca.cluster.v1.ClusterService",
+    "ithaca.groups.v1.GroupsService", "ithaca.planner.v1.PlannerService",
+    "ithaca.topology.v1.TopologyService"};
 constexpr const char* kNotServed[] = {"ithaca.tuning.v1.TuningService"};
 
 int64_t MonotonicMs() {
@@ -304,13 +301,10 @@ absl::Status DaemonImpl::StartServer() {
   if (groups_ != nullptr) builder.RegisterService(groups_.get());
   builder.RegisterService(&planner_);
   builder.RegisterService(topology_.get());
-<<<<<<< HEAD
   admin_ =
       std::make_unique<AdminService>(&gate_, store_.get(), options_.run_dir);
   builder.RegisterService(admin_.get());
-=======
   builder.RegisterService(&cluster_service_);
->>>>>>> e17a205 (daemon/cluster: takes heartbeats, sends them, and says how the cluster is)
   builder.RegisterCallbackGenericService(cluster_ != nullptr ? cluster_->door()
                                                              : &unserved_);
   std::vector<
