@@ -114,6 +114,7 @@ LoadStream::LoadStream(grpc::GenericStub* stub, const std::string& method,
   stub->PrepareBidiStreamingCall(&context_, kService + method,
                                  grpc::StubOptions(), this);
   StartWriteLast(&request_, grpc::WriteOptions());
+  begun_.store(true, std::memory_order_release);
   if (reads) {
     StartRead(&message_);
   } else {
@@ -128,7 +129,7 @@ void LoadStream::Release() {
 }
 
 void LoadStream::OnReadDone(bool ok) {
-  if (!ok) return;
+  if (!begun_.load(std::memory_order_acquire) || !ok) return;
   grpc::Slice bytes;
   if (!message_.TrySingleSlice(&bytes).ok()) message_.DumpToSingleSlice(&bytes);
   on_message_(bytes);

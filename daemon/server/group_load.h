@@ -9,6 +9,7 @@
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -81,6 +82,9 @@ class LoadStream final
   void Release();
 
  private:
+  // gRPC hands the object on between threads under locks of its own, which a
+  // sanitizer does not see.
+  std::atomic<bool> begun_{false};
   const OnMessage on_message_;
   Tally* const ended_;
   grpc::ClientContext context_;
