@@ -218,8 +218,8 @@ TEST(EpochSoakTest, NumbersNeverRepeatOrGoBack) {
     }
     std::this_thread::sleep_for(std::chrono::microseconds(random() % 10'000));
     daemon.Kill();
-    if (random() % 10 == 0) copies.Take(static_cast<int>(random() % 5));
-    if (random() % 20 == 0 && copies.PutBack(static_cast<int>(random() % 5))) {
+    if (random() % 5 == 0) copies.Take(static_cast<int>(random() % 5));
+    if (random() % 8 == 0 && copies.PutBack(static_cast<int>(random() % 5))) {
       ++restores;
       ++lineage;
     }

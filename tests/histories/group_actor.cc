@@ -16,6 +16,7 @@ namespace v1 = groups::v1;
 
 constexpr int64_t kCallMs = 1000;
 constexpr int64_t kMeetMs = 200;
+constexpr int64_t kLongestFaultNs = 5'000'000'000;
 
 google::protobuf::Duration ToDuration(int64_t ms) {
   google::protobuf::Duration duration;
@@ -314,6 +315,8 @@ void GroupActor::OpenStream(uint64_t incarnation) {
   if (first.has_value()) {
     StreamOver(/*replaced=*/true);
     stream_ = std::move(stream);
+    opened_ns_ = end_ns;
+    if (incarnation == 0) born_ns_ = call_ns;
     incarnation_ = first->joined().incarnation();
     call.parked = first->joined().parked();
     call.got_slot = first->joined().slot();
@@ -351,16 +354,16 @@ void GroupActor::StreamOver(bool replaced) {
   // A group that is made again begins to count again.
   if (!options_.deletes) options_.recorder->AddWatch(stream->log());
   if (replaced) return;
-  if (stream->closed_ns() != 0) {
-    options_.recorder->MayBeLost(member_, incarnation_, stream->closed_ns());
-    return;
-  }
+  if (stream->closed_ns() != 0) return GiveReason(stream->closed_ns());
   GroupCall end;
   switch (Conclude(stream->status(), options_.sure, &end)) {
     case Outcome::kOk:
+      // It left, or was lost before it knew.
+      if (options_.faults_evict) GiveReason(stream->ended_ns());
       return;
     case Outcome::kRefused:
       // The life, or the group, has ended; or the stream was replaced.
+      if (options_.faults_evict) return GiveReason(stream->ended_ns());
       if (end.reason != "STREAM_REPLACED" && end.reason != "GROUP_DELETED")
         options_.recorder->AddViolation(
             absl::StrCat(stream->log().watcher, " was ended: ", end.reason));
@@ -371,13 +374,25 @@ void GroupActor::StreamOver(bool replaced) {
   }
   const auto fault = options_.faults->BreakBefore(stream->ended_ns());
   if (fault.has_value()) {
-    options_.recorder->MayBeLost(member_, incarnation_, *fault);
+    GiveReason(*fault);
   } else {
     options_.recorder->AddViolation(absl::StrCat(
         stream->log().watcher,
         " broke without a fault: ", stream->status().error_message()));
   }
   WaitForDaemon();
+}
+
+// The life may be lost from now on, or from the fault on that took its node.
+void GroupActor::GiveReason(int64_t since_ns) {
+  if (options_.faults_evict) {
+    const auto fault =
+        options_.faults->BreakAfter(opened_ns_ - kLongestFaultNs);
+    // Not before there was such a life.
+    if (fault.has_value())
+      since_ns = std::max(born_ns_, std::min(since_ns, *fault));
+  }
+  options_.recorder->MayBeLost(member_, incarnation_, since_ns);
 }
 
 void GroupActor::EndLife() {

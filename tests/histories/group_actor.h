@@ -37,6 +37,9 @@ class GroupActor {
     bool deletes = false;
     // See Conclude.
     bool sure = true;
+    // Faults take members' nodes away under their open streams, as in a
+    // cluster.
+    bool faults_evict = false;
     // Shared, and outlive the actor.
     GroupRecorder* recorder = nullptr;
     const FaultLog* faults = nullptr;
@@ -69,6 +72,7 @@ class GroupActor {
   groups::v1::Fence FenceOf(const GroupCall& call) const;
   groups::v1::JoinGroupRequest JoinRequest(const GroupCall& call) const;
   void StreamOver(bool replaced = false);
+  void GiveReason(int64_t since_ns);
   void EndLife();
   void WaitForDaemon();
 
@@ -81,6 +85,10 @@ class GroupActor {
   std::unique_ptr<MemberStream> stream_;
   // Of this life; 0: none.
   uint64_t incarnation_ = 0;
+  // When its stream was opened last.
+  int64_t opened_ns_ = 0;
+  // When it was asked for.
+  int64_t born_ns_ = 0;
   uint64_t round_epoch_ = 0;
   uint64_t round_ = 1;
   uint64_t attempt_ = 0;

@@ -55,10 +55,13 @@ bool StepCreate(const GroupCall& call, GroupState* state) {
   return state->exists && (!call.answered || state->LearnView(call.view));
 }
 
+// A life whose number the member was told is lost under that number.
 bool StepLost(const GroupCall& call, GroupState* state) {
   const MemberSeen* member = state->FindMember(call.member);
   if (member == nullptr) member = state->FindSpare(call.member);
-  if (!GroupState::IsLife(member, call.incarnation)) return false;
+  if (member == nullptr ||
+      (call.incarnation != 0 && member->incarnation != call.incarnation))
+    return false;
   state->Remove(call.member);
   return true;
 }
@@ -147,7 +150,9 @@ bool GroupModel::StepResume(const Call& call, State* state) const {
   // A spare that comes back may get a slot at once.
   if (parked && away_) return true;
   if (call.parked != parked || !LearnAnyView(call, state)) return false;
-  return parked || state->members.at(call.got_slot).id == call.member;
+  if (parked) return true;
+  const auto slot = state->members.find(call.got_slot);
+  return slot != state->members.end() && slot->second.id == call.member;
 }
 
 // Spares take what is free.

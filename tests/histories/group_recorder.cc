@@ -25,6 +25,13 @@ std::optional<int64_t> FaultLog::BreakBefore(int64_t at_ns) const {
   return *std::prev(after);
 }
 
+std::optional<int64_t> FaultLog::BreakAfter(int64_t at_ns) const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  const auto after = breaks_.lower_bound(at_ns);
+  if (after == breaks_.end()) return std::nullopt;
+  return *after;
+}
+
 int64_t FaultLog::OverAfter(int64_t at_ns) const {
   std::lock_guard<std::mutex> lock(mutex_);
   const auto after = overs_.lower_bound(at_ns);
@@ -52,9 +59,11 @@ void GroupRecorder::MayBeLost(const std::string& member, uint64_t incarnation,
   loss.answered = false;
   std::lock_guard<std::mutex> lock(mutex_);
   for (const Recorded<GroupCall>& other : bounded_) {
-    // An older reason that holds is reason enough.
-    if (other.call.kind == loss.kind && other.call.member == member &&
-        other.call.incarnation == incarnation && other.span.end_ns == kNever)
+    // An older reason that holds is reason enough; but of unknown lives there
+    // may be several.
+    if (incarnation != 0 && other.call.kind == loss.kind &&
+        other.call.member == member && other.call.incarnation == incarnation &&
+        other.span.end_ns == kNever)
       return;
   }
   bounded_.push_back({{since_ns, kNever, false, -1}, loss});
@@ -134,8 +143,10 @@ GroupReport GroupRecorder::Check(const FaultLog& faults, EpochLedger* epochs,
   report.violations = violations_;
   const History history = Finish(faults);
   Note(history, epochs, incarnations, &report);
+  GroupState initial;
+  initial.silent_events = away_;
   const Finding finding =
-      CheckLinearizable(GroupModel(size_, away_), history, GroupState());
+      CheckLinearizable(GroupModel(size_, away_), history, initial);
   report.visited = finding.visited;
   report.gave_up = finding.verdict == Verdict::kUnknown;
   if (finding.verdict != Verdict::kLinearizable)

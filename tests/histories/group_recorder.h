@@ -30,6 +30,8 @@ class FaultLog {
 
   // The latest Break before `at_ns`.
   std::optional<int64_t> BreakBefore(int64_t at_ns) const;
+  // The first one after it.
+  std::optional<int64_t> BreakAfter(int64_t at_ns) const;
   // The first AllOver after `at_ns`; kNever.
   int64_t OverAfter(int64_t at_ns) const;
 

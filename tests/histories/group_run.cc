@@ -28,6 +28,7 @@ GroupRun::GroupRun(const Options& options) : options_(options) {
       actor.spares = options.spares;
       actor.deletes = options.deletes;
       actor.sure = options.sure;
+      actor.faults_evict = options.faults_evict;
       actor.recorder = recorder;
       actor.faults = options.faults;
       threads_.emplace_back([this, actor] { GroupActor(actor).Run(stop_); });

@@ -35,6 +35,7 @@ class GroupRun {
     bool spares = false;
     bool deletes = false;
     bool sure = true;
+    bool faults_evict = false;
     // See GroupModel: set it where members may be detached.
     bool away = false;
     const FaultLog* faults = nullptr;

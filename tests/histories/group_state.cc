@@ -39,7 +39,7 @@ bool GroupState::LearnEpoch(uint64_t seen) {
 }
 
 bool GroupState::LearnSequence(uint64_t seen) {
-  if (sequence_known) return sequence == seen;
+  if (sequence_known && !silent_events) return sequence == seen;
   if (seen < sequence) return false;
   sequence = seen;
   sequence_known = true;

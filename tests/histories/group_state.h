@@ -52,6 +52,8 @@ struct GroupState {
   // Number of the latest event: at least this, or exactly.
   uint64_t sequence = 0;
   bool sequence_known = false;
+  // Whether events may come that change nothing here: somebody is in doubt.
+  bool silent_events = false;
   std::map<uint32_t, MemberSeen> members;  // by slot
   std::vector<MemberSeen> spares;
   // Epoch 0: nothing; kUnknownEpoch: the epoch in force, which nobody knows.

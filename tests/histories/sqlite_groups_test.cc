@@ -174,7 +174,8 @@ class FullDiskTest : public SqliteGroupsTest {
 
 TEST_F(FullDiskTest, Groups) {
   const std::string& folder = daemon_options_.run_dir;
-  mounted_ = mount("tmpfs", folder.c_str(), "tmpfs", 0, "size=16m,mode=0755") == 0;
+  mounted_ =
+      mount("tmpfs", folder.c_str(), "tmpfs", 0, "size=16m,mode=0755") == 0;
   if (!mounted_) GTEST_SKIP() << "SKIPPED: cannot mount a tmpfs";
   StartDaemon();
   GroupRun::Options options = RunOptions();
