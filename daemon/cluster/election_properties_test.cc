@@ -74,7 +74,9 @@ class Daemon {
  private:
   friend class World;
   void Do(const Step& step);
-  void Call(std::function<bool()> apply, std::function<void(bool)> done);
+  void Call(std::function<bool()> apply, std::function<void(bool)> done,
+            std::function<void()> failed);
+  void StoreFailed();
   void KeepLease();
   void Beat();
 
@@ -200,8 +202,11 @@ bool Daemon::MayAnswer() const {
          world_->now < lease_deadline_;
 }
 
+void Daemon::StoreFailed() { election_->StoreFailed("no answer", world_->now); }
+
 // One call of the store: it may be done and not answered, or be done late.
-void Daemon::Call(std::function<bool()> apply, std::function<void(bool)> done) {
+void Daemon::Call(std::function<bool()> apply, std::function<void(bool)> done,
+                  std::function<void()> failed) {
   busy_ = true;
   auto answered = std::make_shared<bool>(false);
   const auto finish = [this, answered](std::function<void()> what) {
@@ -210,10 +215,7 @@ void Daemon::Call(std::function<bool()> apply, std::function<void(bool)> done) {
     inbox_.push_front(std::move(what));
     busy_ = false;
   };
-  const auto fail = [this, finish] {
-    finish([this] { election_->StoreFailed("no answer", world_->now); });
-  };
-  world_->agenda.At(world_->now + kStoreTimeout, fail);
+  world_->agenda.At(world_->now + kStoreTimeout, [=] { finish(failed); });
   world_->agenda.At(world_->now + world_->Delay(), [=] {
     if (!world_->to_store[index_]) return;
     const bool won = apply();
@@ -240,7 +242,8 @@ void Daemon::Do(const Step& step) {
           },
           [this, holder, revision](bool) {
             election_->RecordRead(*holder, *revision, world_->now);
-          });
+          },
+          [this] { StoreFailed(); });
       return;
     }
     case Step::Kind::kTake:
@@ -259,7 +262,8 @@ void Daemon::Do(const Step& step) {
               election_->Written(*revision, sent_at, world_->now);
             else
               election_->NotWritten(world_->now);
-          });
+          },
+          [this] { StoreFailed(); });
       return;
     case Step::Kind::kCoordinate: {
       const uint64_t claim = world_->next_claim++;
@@ -277,7 +281,8 @@ void Daemon::Do(const Step& step) {
               claim_ = claim;
             else
               election_->CoordinatingEnded("not claimed", world_->now);
-          });
+          },
+          [this] { election_->CoordinatingEnded("no answer", world_->now); });
       return;
     }
     case Step::Kind::kStandDown:
@@ -290,7 +295,7 @@ void Daemon::Do(const Step& step) {
               world_->SetRecord(std::nullopt, 0);
             return true;
           },
-          [](bool) {});
+          [](bool) {}, [] {});
       return;
   }
 }
