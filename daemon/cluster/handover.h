@@ -2,7 +2,8 @@
 // is whole when it calls back. It hands objects from thread to thread under
 // locks that the sanitizer cannot see into. Nothing in other builds.
 //
-// Used by reactors. Threads: any.
+// Used by reactors, and for what calls use until their server's Shutdown ends
+// them. Threads: any.
 #ifndef ITHACA_DAEMON_CLUSTER_HANDOVER_H_
 #define ITHACA_DAEMON_CLUSTER_HANDOVER_H_
 

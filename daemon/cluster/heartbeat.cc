@@ -3,6 +3,7 @@
 #include <chrono>
 #include <utility>
 
+#include "daemon/cluster/handover.h"
 #include "ithaca/cluster/v1/cluster.grpc.pb.h"
 
 namespace ithaca::cluster {
@@ -29,6 +30,7 @@ class HeartbeatSender::Call
     stub_->async()->Heartbeat(&context_, this);
     // Send and Cancel come from another thread, until the call is dropped.
     AddHold();
+    HandOver(this);
     StartRead(&answer_);
     StartCall();
   }
@@ -53,6 +55,7 @@ class HeartbeatSender::Call
   }
 
   void OnReadDone(bool ok) override {
+    const Reaction reaction(this);
     if (!ok) {
       std::lock_guard<std::mutex> lock(mutex_);
       over_ = true;
@@ -62,11 +65,13 @@ class HeartbeatSender::Call
     StartRead(&answer_);
   }
   void OnWriteDone(bool ok) override {
+    const Reaction reaction(this);
     std::lock_guard<std::mutex> lock(mutex_);
     writing_ = false;
     over_ = over_ || !ok;
   }
   void OnDone(const grpc::Status&) override {
+    TakeBack(this);
     const std::shared_ptr<Call> self = std::move(self_);
     sender_->OnCallGone();
   }

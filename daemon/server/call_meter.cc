@@ -1,9 +1,9 @@
 #include "daemon/server/call_meter.h"
 
-#include <atomic>
 #include <chrono>
 #include <utility>
 
+#include "daemon/cluster/handover.h"
 #include "daemon/groups/rpc_status.h"
 #include "daemon/server/version.h"
 
@@ -24,18 +24,14 @@ class CallMeter : public grpc::experimental::Interceptor {
         unary_(unary),
         begun_(std::chrono::steady_clock::now()) {
     if (!unary_) metrics_->streams.Child({method_}).Increment();
+    cluster::HandOver(this);
   }
 
   ~CallMeter() override {
-    (void)answered_.load(std::memory_order_acquire);
-    metrics_->calls.Count({method_, reason_});
-    if (!unary_) {
-      metrics_->streams.Child({method_}).Decrement();
-      return;
-    }
-    const std::chrono::duration<double> took =
-        std::chrono::steady_clock::now() - begun_;
-    metrics_->call_seconds.Child({method_}).Observe(took.count());
+    cluster::TakeBack(this);
+    Count();
+    // gRPC ends a call before its server's Shutdown returns.
+    cluster::HandOver(metrics_);
   }
 
   void Intercept(InterceptorBatchMethods* methods) override {
@@ -47,21 +43,29 @@ class CallMeter : public grpc::experimental::Interceptor {
             InterceptionHookPoints::PRE_SEND_STATUS)) {
       const grpc::Status status = methods->GetSendStatus();
       reason_ = status.ok() ? "OK" : groups::FromRpcStatus(status).reason;
-      answered_.store(true, std::memory_order_release);
+      cluster::HandOver(this);
     }
     methods->Proceed();
   }
 
  private:
+  void Count() {
+    metrics_->calls.Count({method_, reason_});
+    if (!unary_) {
+      metrics_->streams.Child({method_}).Decrement();
+      return;
+    }
+    const std::chrono::duration<double> took =
+        std::chrono::steady_clock::now() - begun_;
+    metrics_->call_seconds.Child({method_}).Observe(took.count());
+  }
+
   metrics::Metrics* const metrics_;
   const std::string method_;
   const bool unary_;
   const std::chrono::steady_clock::time_point begun_;
   // Of a call that ended without an answer.
   std::string reason_ = "CANCELLED";
-  // Orders reason_ before the destructor. gRPC does so too, but by locks that
-  // were compiled without a sanitizer and that none sees.
-  std::atomic<bool> answered_{false};
 };
 
 }  // namespace

@@ -17,6 +17,7 @@
 #include "absl/strings/strip.h"
 #include "daemon/clients/cc/socket_path.h"
 #include "daemon/cluster/cluster_service.h"
+#include "daemon/cluster/handover.h"
 #include "daemon/groups/groups_service.h"
 #include "daemon/groups/plan_shelf.h"
 #include "daemon/groups/process_watch.h"
@@ -410,6 +411,8 @@ void DaemonImpl::Stop() {
   scrape_door_.reset();
   door_.reset();
   server_.reset();
+  // From the last call that was counted (CallMeter).
+  cluster::TakeBack(&metrics_);
   admin_.reset();
   topology_.reset();
   known_topology_.reset();
