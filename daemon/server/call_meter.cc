@@ -72,10 +72,13 @@ class CallMeter : public grpc::experimental::Interceptor {
 
 CallMeterFactory::CallMeterFactory(metrics::Metrics* metrics,
                                    const MethodTable* methods)
-    : metrics_(metrics), methods_(methods) {}
+    : metrics_(metrics), methods_(methods) {
+  cluster::HandOver(this);
+}
 
 grpc::experimental::Interceptor* CallMeterFactory::CreateServerInterceptor(
     ServerRpcInfo* info) {
+  cluster::TakeBack(this);
   const std::string method = info->method();
   // Only names of our own become labels.
   const bool known = methods_->count(method) != 0;
