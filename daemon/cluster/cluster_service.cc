@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "daemon/cluster/caller_header.h"
+#include "daemon/cluster/handover.h"
 #include "daemon/groups/rpc_status.h"
 
 namespace ithaca::cluster {
@@ -61,9 +62,11 @@ class Listener : public grpc::ServerBidiReactor<v1::HeartbeatRequest,
  public:
   Listener(ClusterDesk* desk, const std::atomic<bool>* draining)
       : desk_(desk), draining_(draining) {
+    HandOver(this);
     StartRead(&beat_);
   }
   void OnReadDone(bool ok) override {
+    const Reaction reaction(this);
     if (!ok) {
       Finish(grpc::Status::OK);
       return;
@@ -85,13 +88,17 @@ class Listener : public grpc::ServerBidiReactor<v1::HeartbeatRequest,
     StartWrite(&answer_);
   }
   void OnWriteDone(bool ok) override {
+    const Reaction reaction(this);
     if (ok) {
       StartRead(&beat_);
     } else {
       Finish(grpc::Status::CANCELLED);
     }
   }
-  void OnDone() override { delete this; }
+  void OnDone() override {
+    TakeBack(this);
+    delete this;
+  }
 
  private:
   ClusterDesk* const desk_;
@@ -116,8 +123,15 @@ void Merge(const v1::GetClusterResponse& asked, v1::GetClusterResponse* own) {
 
 }  // namespace
 
+ClusterService::ClusterService(groups::Gate* gate) : gate_(gate) {
+  HandOver(this);
+}
+
+ClusterService::~ClusterService() { TakeBack(this); }
+
 grpc::ServerBidiReactor<v1::HeartbeatRequest, v1::HeartbeatResponse>*
 ClusterService::Heartbeat(grpc::CallbackServerContext* context) {
+  const Reaction reaction(this);
   const auto caller = gate_->Admit(*context, kHeartbeatMethod);
   if (!caller.ok()) return new Refuse(caller.refusal());
   ClusterDesk* const desk = desk_;
@@ -128,6 +142,7 @@ ClusterService::Heartbeat(grpc::CallbackServerContext* context) {
 grpc::ServerUnaryReactor* ClusterService::GetCluster(
     grpc::CallbackServerContext* context, const v1::GetClusterRequest*,
     v1::GetClusterResponse* response) {
+  const Reaction reaction(this);
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   const auto caller = gate_->Admit(*context, kGetClusterMethod);
   ClusterDesk* const desk = desk_;

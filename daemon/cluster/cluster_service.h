@@ -42,7 +42,8 @@ class ClusterDesk {
 class ClusterService final : public v1::ClusterService::CallbackService {
  public:
   // `gate` must outlive the service.
-  explicit ClusterService(groups::Gate* gate) : gate_(gate) {}
+  explicit ClusterService(groups::Gate* gate);
+  ~ClusterService() override;
 
   // Who answers, and must outlive the calls; before that, the daemon is alone.
   void SetDesk(ClusterDesk* desk) { desk_ = desk; }
