@@ -18,6 +18,7 @@
 #include "absl/time/time.h"
 #include "tests/histories/daemon_process.h"
 #include "tests/histories/group_run.h"
+#include "tests/histories/private_mounts.h"
 
 namespace ithaca::histories {
 namespace {
@@ -174,8 +175,8 @@ class FullDiskTest : public SqliteGroupsTest {
 
 TEST_F(FullDiskTest, Groups) {
   const std::string& folder = daemon_options_.run_dir;
-  mounted_ =
-      mount("tmpfs", folder.c_str(), "tmpfs", 0, "size=16m,mode=0755") == 0;
+  mounted_ = kPrivateMounts && mount("tmpfs", folder.c_str(), "tmpfs", 0,
+                                     "size=16m,mode=0755") == 0;
   if (!mounted_) GTEST_SKIP() << "SKIPPED: cannot mount a tmpfs";
   StartDaemon();
   GroupRun::Options options = RunOptions();

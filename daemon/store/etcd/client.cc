@@ -53,7 +53,8 @@ grpc::ChannelArguments Arguments() {
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   // A member that was restarted is found again soon.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1000);
+  // How long a connection may take to be made.
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5000);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
   // A proxy between hosts of one cluster is a mistake of the environment.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
@@ -111,9 +112,11 @@ void Client::Prepare(grpc::ClientContext* context, Time deadline) {
 
 Time Client::Deadline() const { return steady_clock::now() + call_timeout_; }
 
-grpc::Status Client::Once(const Rpc& rpc, Time deadline, milliseconds timeout) {
+grpc::Status Client::Once(const Rpc& rpc, Time deadline, milliseconds timeout,
+                          bool wait) {
   const size_t index = preferred_;
   grpc::ClientContext context;
+  context.set_wait_for_ready(wait);
   Prepare(&context, std::min(deadline, steady_clock::now() + timeout));
   grpc::Status status = rpc(endpoints_[index], &context);
   if (!status.ok() && Classify(status) == Failure::kUnknown) {
@@ -127,7 +130,11 @@ grpc::Status Client::Once(const Rpc& rpc, Time deadline, milliseconds timeout) {
 absl::Status Client::Call(const Rpc& rpc, Time deadline) {
   milliseconds timeout = attempt_timeout_;
   for (size_t attempt = 1;; ++attempt) {
-    const grpc::Status status = Once(rpc, deadline, timeout);
+    // Every endpoint has a first chance to answer at once. Then calls wait for
+    // connections: a connection that is being made again makes progress only
+    // while somebody waits for it, and calls that fail at once do not.
+    const bool wait = attempt > endpoints_.size();
+    const grpc::Status status = Once(rpc, deadline, timeout, wait);
     if (status.ok()) return absl::OkStatus();
     if (Classify(status) == Failure::kRefused ||
         steady_clock::now() + kPause >= deadline) {

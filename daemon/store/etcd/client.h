@@ -66,9 +66,10 @@ class Client {
   Time Deadline() const;
 
   // One attempt at the preferred endpoint, of at most `timeout` and not beyond
-  // `deadline`.
+  // `deadline`. `wait`: also for the connection; else a call fails at once
+  // where there was none a moment ago.
   grpc::Status Once(const Rpc& rpc, Time deadline,
-                    std::chrono::milliseconds timeout);
+                    std::chrono::milliseconds timeout, bool wait = false);
 
   // Attempts at one endpoint after another, until one is answered with OK or
   // refused, or the deadline. For what may be done twice. Errors as Explain.

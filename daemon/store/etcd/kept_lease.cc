@@ -94,6 +94,8 @@ KeptLease::Renewal KeptLease::Renew(Millis until, Millis* sent,
   *sent = Now();
   const Millis attempt = std::clamp(ttl_ / 6, Millis(200), Millis(1500));
   grpc::ClientContext context;
+  // See Client::Call.
+  context.set_wait_for_ready(true);
   Client::Prepare(&context,
                   steady_clock::now() + std::min(attempt, until - *sent));
   auto stream = endpoint.lease->LeaseKeepAlive(&context);

@@ -157,6 +157,8 @@ bool Reader::Answers(const Endpoint& endpoint) const {
   request.set_key(layout_->Entry(""));
   request.set_count_only(true);
   grpc::ClientContext context;
+  // See Client::Call.
+  context.set_wait_for_ready(true);
   Client::Prepare(
       &context, std::chrono::steady_clock::now() + client_->attempt_timeout());
   RangeResponse response;
