@@ -83,11 +83,11 @@ absl::Status GroupEngine::Load(bool again) {
   return absl::OkStatus();
 }
 
-void GroupEngine::Post(Work work, Answer answer) {
+void GroupEngine::Post(Work work, Answer answer, Batching batching) {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     if (!stopping_) {
-      queue_.push_back({std::move(work), std::move(answer)});
+      queue_.push_back({std::move(work), std::move(answer), batching});
       wake_.notify_one();
       return;
     }
@@ -146,6 +146,7 @@ void GroupEngine::Tick() {
 void GroupEngine::RunAll(std::deque<Command> commands) {
   Batch batch;
   for (Command& command : commands) {
+    if (command.batching == Batching::kApart) Commit(&batch);
     if (machine_ == nullptr) {
       command.answer(broken_);
       continue;

@@ -95,7 +95,14 @@ class GroupEngine {
   static absl::StatusOr<std::unique_ptr<GroupEngine>> Start(Options options);
   ~GroupEngine();
 
-  void Post(Work work, Answer answer);
+  enum class Batching {
+    // What was posted before it may be written together with it.
+    kTogether,
+    // That is written and told first: it would be told of what the command
+    // takes away.
+    kApart,
+  };
+  void Post(Work work, Answer answer, Batching batching = Batching::kTogether);
   void Stop();
 
   // As it is on the disk. REQUIRES: called from an answer that is told of no
@@ -106,6 +113,7 @@ class GroupEngine {
   struct Command {
     Work work;
     Answer answer;
+    Batching batching;
   };
   struct Batch {
     Effects effects;

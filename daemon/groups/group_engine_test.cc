@@ -311,6 +311,37 @@ TEST_F(GroupEngineTest, DeadlinesRunWithoutCommands) {
   });
 }
 
+// A join and the group's deletion that wait for the engine together: the join
+// is told while the group is there, and the two are one write each.
+TEST_F(GroupEngineTest, WhatIsApartFindsTheOthersTold) {
+  EXPECT_EQ(Create(), "");
+  std::promise<void> queued;
+  std::vector<std::string> told;
+  engine_->Post([&queued](GroupEngine::Turn&) { queued.get_future().wait(); },
+                [](const std::optional<Refusal>&) {});
+  engine_->Post(
+      [](GroupEngine::Turn& turn) {
+        EXPECT_TRUE(turn.machine
+                        .Join(kOwner, {"g", "a", std::nullopt, 0, "", "", 0}, 1,
+                              turn.now, &turn.effects)
+                        .ok());
+      },
+      [&](const std::optional<Refusal>& failure) {
+        ASSERT_FALSE(failure.has_value());
+        told.push_back(engine_->machine().Peek("g") != nullptr ? "there"
+                                                               : "gone");
+      });
+  engine_->Post(
+      [&](GroupEngine::Turn& turn) {
+        told.push_back("deletes");
+        EXPECT_TRUE(turn.machine.Delete(kOwner, "g", true, &turn.effects).ok());
+      },
+      [](const std::optional<Refusal>&) {}, GroupEngine::Batching::kApart);
+  queued.set_value();
+  EXPECT_EQ(Epoch(), 0u);
+  EXPECT_EQ(told, (std::vector<std::string>{"there", "deletes"}));
+}
+
 TEST_F(GroupEngineTest, ManyThreadsAreServedInOrder) {
   EXPECT_EQ(Create(), "");
   std::vector<std::thread> threads;

@@ -153,7 +153,8 @@ void GroupsService::WriteFailed(const Effects& effects, const Refusal& why) {
 
 grpc::ServerUnaryReactor* GroupsService::Unary(
     grpc::CallbackServerContext* context, const std::string& method,
-    UnaryWork work, const UnaryPrepare& prepare) {
+    UnaryWork work, const UnaryPrepare& prepare,
+    GroupEngine::Batching batching) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   const Result<Caller> caller = Admit(*context, method);
   if (!caller.ok()) {
@@ -175,7 +176,8 @@ grpc::ServerUnaryReactor* GroupsService::Unary(
         const std::optional<Refusal>& no =
             failure.has_value() ? failure : *refusal;
         reactor->Finish(no.has_value() ? ToRpcStatus(*no) : grpc::Status::OK);
-      });
+      },
+      batching);
   return reactor;
 }
 
@@ -234,15 +236,17 @@ grpc::ServerUnaryReactor* GroupsService::ListGroups(
 grpc::ServerUnaryReactor* GroupsService::DeleteGroup(
     grpc::CallbackServerContext* context, const v1::DeleteGroupRequest* request,
     v1::DeleteGroupResponse*) {
-  return Unary(context, Method("DeleteGroup"),
-               [request](const Caller& caller,
-                         GroupEngine::Turn& turn) -> std::optional<Refusal> {
-                 const Result<Done> done =
-                     turn.machine.Delete(caller, request->group_id(),
-                                         request->force(), &turn.effects);
-                 if (!done.ok()) return done.refusal();
-                 return std::nullopt;
-               });
+  // Who joined just before is told the group that it joined.
+  return Unary(
+      context, Method("DeleteGroup"),
+      [request](const Caller& caller,
+                GroupEngine::Turn& turn) -> std::optional<Refusal> {
+        const Result<Done> done = turn.machine.Delete(
+            caller, request->group_id(), request->force(), &turn.effects);
+        if (!done.ok()) return done.refusal();
+        return std::nullopt;
+      },
+      nullptr, GroupEngine::Batching::kApart);
 }
 
 }  // namespace ithaca::groups

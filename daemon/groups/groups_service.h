@@ -164,9 +164,10 @@ class GroupsService final : public RawStreamsService, private EngineListener {
 
   Result<Caller> Admit(const grpc::ServerContextBase& context,
                        const std::string& method);
-  grpc::ServerUnaryReactor* Unary(grpc::CallbackServerContext* context,
-                                  const std::string& method, UnaryWork work,
-                                  const UnaryPrepare& prepare = nullptr);
+  grpc::ServerUnaryReactor* Unary(
+      grpc::CallbackServerContext* context, const std::string& method,
+      UnaryWork work, const UnaryPrepare& prepare = nullptr,
+      GroupEngine::Batching batching = GroupEngine::Batching::kTogether);
   std::optional<Refusal> Create(const Caller& caller,
                                 const v1::CreateGroupRequest& request,
                                 const planner::v1::Plan& plan,

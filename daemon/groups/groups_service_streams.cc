@@ -38,14 +38,6 @@ Refusal NotARequest() {
                         "use a client of ithaca.groups.v1");
 }
 
-Refusal DeletedMeanwhile(const std::string& group_id) {
-  return Refusal{absl::StatusCode::kNotFound,
-                 "GROUP_DELETED",
-                 absl::StrCat("group ", group_id, " was just deleted"),
-                 "create it again, or use another",
-                 {}};
-}
-
 Fanout::Start StartOfWatch(const Group& group, uint64_t after, StreamHub* hub) {
   Fanout::Start start;
   start.sequence = group.record().sequence;
@@ -238,14 +230,12 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* GroupsService::JoinGroup(
         start.member = true;
         start.plan = state->plan;
         start.first.push_back(EncodeJoined(state->joined));
-        // Gone if it was deleted together with this join: that is told next.
-        const Group* group = engine_->machine().Peek(command.group_id);
-        if (group != nullptr) {
-          start.sequence = group->record().sequence;
-          start.quiet = quiet && !group->complete();
-          start.first.push_back(start.quiet ? EncodeSummary(*group)
-                                            : hub_.SnapshotOf(*group)->bytes);
-        }
+        // Deletions are apart, so it is there.
+        const Group& group = *engine_->machine().Peek(command.group_id);
+        start.sequence = group.record().sequence;
+        start.quiet = quiet && !group.complete();
+        start.first.push_back(start.quiet ? EncodeSummary(group)
+                                          : hub_.SnapshotOf(group)->bytes);
         hub_.Add(
             id, command.group_id,
             StreamHub::Life{command.member_id, state->joined.incarnation()},
@@ -276,17 +266,11 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* GroupsService::WatchGroup(
               request.after_sequence()](const std::optional<Refusal>& failure) {
         std::optional<Refusal> no = failure.has_value() ? failure : *refusal;
         if (draining_) no = Draining();
-        Fanout::Start start;
-        if (!no.has_value()) {
-          const Group* group = engine_->machine().Peek(group_id);
-          if (group == nullptr) {
-            no = DeletedMeanwhile(group_id);
-          } else {
-            start = StartOfWatch(*group, after, &hub_);
-          }
-        }
         if (no.has_value()) return hub_.Refuse(id, *no, stream);
-        hub_.Add(id, group_id, std::nullopt, std::move(start), stream);
+        // Deletions are apart, so it is there.
+        const Group& group = *engine_->machine().Peek(group_id);
+        hub_.Add(id, group_id, std::nullopt, StartOfWatch(group, after, &hub_),
+                 stream);
       });
   return stream;
 }
