@@ -203,7 +203,8 @@ absl::Status DaemonImpl::Open() {
 absl::Status DaemonImpl::StartGroups() {
   auto store = store::OpenStore(
       StoreName(options_),
-      [log = options_.log](const std::string& text) { log->Warn(text); });
+      [log = options_.log](const std::string& text) { log->Warn(text); },
+      std::chrono::milliseconds(options_.store_wait_ms));
   if (!store.ok()) return store.status();
   auto processes = groups::ProcessWatch::Start({});
   if (!processes.ok()) return processes.status();

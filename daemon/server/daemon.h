@@ -26,6 +26,8 @@ struct DaemonOptions {
   std::string run_dir;
   // As store::OpenStore takes it; empty: "sqlite:<run_dir>/store.db".
   std::string store;
+  // How long to wait at the start for a cluster's store that does not answer.
+  int64_t store_wait_ms = 0;
   // Files that describe the cluster, in any format that daemon/topology reads,
   // the one that is believed most first; all win over what the machine says.
   std::vector<std::string> topology_files;

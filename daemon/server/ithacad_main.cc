@@ -36,6 +36,10 @@ ABSL_FLAG(std::string, store, "",
           "A run directory below /run is emptied by a reboot; epochs must "
           "outlive one if "
           "jobs do, so give a path below /var/lib then.");
+ABSL_FLAG(
+    absl::Duration, store_wait, absl::Seconds(30),
+    "With --store=etcd:...: how long this daemon waits at its start until "
+    "one of the endpoints answers, before it gives up.");
 ABSL_FLAG(std::vector<std::string>, topology, {},
           "Files that describe the cluster, separated by commas, the one that "
           "is believed most first: cluster YAML, Slurm's topology.conf or "
@@ -126,6 +130,8 @@ int Run(Log* log, const sigset_t& signals) {
   options.log = log;
   options.run_dir = absl::GetFlag(FLAGS_run_dir);
   options.store = absl::GetFlag(FLAGS_store);
+  options.store_wait_ms =
+      absl::ToInt64Milliseconds(absl::GetFlag(FLAGS_store_wait));
   options.topology_files = absl::GetFlag(FLAGS_topology);
   options.drain_ms = absl::ToInt64Milliseconds(absl::GetFlag(FLAGS_drain));
   options.limits.detach_grace_ms =

@@ -23,7 +23,8 @@ absl::StatusOr<StoreSpec> ParseStoreSpec(const std::string& spec) {
 }
 
 absl::StatusOr<std::unique_ptr<Store>> OpenStore(
-    const std::string& spec, std::function<void(const std::string&)> log) {
+    const std::string& spec, std::function<void(const std::string&)> log,
+    std::chrono::milliseconds wait) {
   const auto parsed = ParseStoreSpec(spec);
   if (!parsed.ok()) return parsed.status();
   if (parsed->kind == StoreSpec::Kind::kSqlite) {
@@ -34,6 +35,7 @@ absl::StatusOr<std::unique_ptr<Store>> OpenStore(
   auto options = etcd::ParseOptions(parsed->rest);
   if (!options.ok()) return options.status();
   options->log = std::move(log);
+  options->open_timeout = wait;
   return etcd::OpenEtcdStore(*options);
 }
 

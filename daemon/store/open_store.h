@@ -4,6 +4,7 @@
 #ifndef ITHACA_DAEMON_STORE_OPEN_STORE_H_
 #define ITHACA_DAEMON_STORE_OPEN_STORE_H_
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -26,9 +27,11 @@ struct StoreSpec {
 absl::StatusOr<StoreSpec> ParseStoreSpec(const std::string& spec);
 
 // Errors as ParseStoreSpec, OpenSqliteStore and OpenEtcdStore. `log` is told of
-// what an operator should know; may be empty.
+// what an operator should know; may be empty. `wait`:
+// how long a cluster none of whose members answers is asked again.
 absl::StatusOr<std::unique_ptr<Store>> OpenStore(
-    const std::string& spec, std::function<void(const std::string&)> log);
+    const std::string& spec, std::function<void(const std::string&)> log,
+    std::chrono::milliseconds wait = {});
 
 }  // namespace ithaca::store
 

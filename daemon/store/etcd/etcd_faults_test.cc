@@ -191,6 +191,47 @@ TEST_F(EtcdFaults, AllDownIsAClearErrorAndPasses) {
   EXPECT_EQ(log.Violation(), "");
 }
 
+// A store that is opened waits for the first member.
+TEST_F(EtcdFaults, OpeningWaitsForAMember) {
+  for (size_t i = 0; i < 3; ++i) cluster_->Kill(i);
+  std::string told;
+  options_.open_timeout = seconds(30);
+  options_.log = [&told](const std::string& text) {
+    for (size_t i = 0; told.empty() && i < 3; ++i)
+      EXPECT_TRUE(cluster_->Restart(i).ok());
+    absl::StrAppend(&told, text, "\n");
+  };
+  auto store = Open();
+  ASSERT_NE(store, nullptr) << told;
+  EXPECT_EQ(told.rfind("waits for the store, at most", 0), 0u) << told;
+}
+
+TEST_F(EtcdFaults, OpeningGoesOnWithTheOthers) {
+  options_.open_timeout = seconds(30);
+  std::string told;
+  options_.log = [&told](const std::string& text) { told = text; };
+  // Nobody listens on the first port.
+  auto store = Open({"127.0.0.1:1", cluster_->endpoint(0)});
+  ASSERT_NE(store, nullptr);
+  EXPECT_EQ(told.rfind("store etcd: 127.0.0.1:1: ", 0), 0u) << told;
+  EXPECT_NE(told.find("goes on with the other members"), std::string::npos);
+  Put(*store, "a", "1");
+  EXPECT_EQ(Value(*store, "a"), "1");
+}
+
+TEST_F(EtcdFaults, OpeningEndsWithTheRemedy) {
+  options_.open_timeout = milliseconds(500);
+  // Nobody listens on that port.
+  options_.endpoints = {"127.0.0.1:1"};
+  size_t told = 0;
+  options_.log = [&told](const std::string&) { ++told; };
+  const auto store = OpenEtcdStore(options_);
+  EXPECT_EQ(store.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_NE(store.status().message().find("majority"), std::string::npos)
+      << store.status();
+  EXPECT_EQ(told, 1u);
+}
+
 TEST_F(EtcdFaults, ACompactionUnderAWatcherIsBridged) {
   FaultProxy proxy(cluster_->endpoint(0));
   auto direct = Open();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <mutex>
 #include <numeric>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -395,20 +396,24 @@ absl::StatusOr<std::unique_ptr<Lease>> EtcdStore::Grant(milliseconds ttl,
   return KeptLease::Grant(client_.get(), ttl, std::move(lost));
 }
 
-// Asks every member, so that one old one among new ones is seen.
-absl::Status CheckMembers(Client* client, milliseconds timeout) {
+// Asks every member, so that one old one among new ones is seen. `patient`:
+// waits for connections, which proceed only while a call waits for them.
+absl::Status CheckMembers(Client* client, milliseconds timeout, bool patient) {
   grpc::Status last;
   bool answered = false;
+  std::vector<std::string> silent;
   for (size_t i = 0; i < client->size(); ++i) {
     const Endpoint& endpoint = client->endpoint(i);
     grpc::ClientContext context;
     Client::Prepare(&context, steady_clock::now() + timeout);
+    context.set_wait_for_ready(patient);
     etcdserverpb::StatusResponse response;
     const grpc::Status status =
         endpoint.maintenance->Status(&context, {}, &response);
     if (!status.ok()) {
       last = {status.error_code(),
               absl::StrCat(endpoint.name, ": ", status.error_message())};
+      silent.push_back(last.error_message());
       client->Avoid(i);
       continue;
     }
@@ -417,7 +422,34 @@ absl::Status CheckMembers(Client* client, milliseconds timeout) {
         VersionWarning(endpoint.name, response.version());
     if (!warning.empty()) client->Log(warning);
   }
-  return answered ? absl::OkStatus() : client->Explain(last);
+  if (!answered) return client->Explain(last);
+  for (const std::string& member : silent) {
+    client->Log(absl::StrCat("store etcd: ", member,
+                             "; goes on with the other members"));
+  }
+  return absl::OkStatus();
+}
+
+// Hosts that start together are not there in any order.
+absl::Status WaitForMembers(Client* client, const Options& options) {
+  constexpr milliseconds kBetweenRounds(200), kBetweenWords(5000);
+  const Time until = steady_clock::now() + options.open_timeout;
+  Time next_word = steady_clock::now();
+  for (bool patient = false;; patient = true) {
+    const absl::Status status =
+        CheckMembers(client, options.attempt_timeout, patient);
+    const Time now = steady_clock::now();
+    if (!absl::IsUnavailable(status) || now + kBetweenRounds >= until)
+      return status;
+    if (now >= next_word) {
+      client->Log(absl::StrCat(
+          "waits for the store, at most ",
+          std::chrono::duration_cast<milliseconds>(until - now).count(),
+          " ms more: ", status.message()));
+      next_word = now + kBetweenWords;
+    }
+    std::this_thread::sleep_for(kBetweenRounds);
+  }
 }
 
 }  // namespace
@@ -425,8 +457,7 @@ absl::Status CheckMembers(Client* client, milliseconds timeout) {
 absl::StatusOr<std::unique_ptr<Store>> OpenEtcdStore(const Options& options) {
   auto client = Client::Make(options);
   if (!client.ok()) return client.status();
-  const absl::Status status =
-      CheckMembers(client->get(), options.attempt_timeout);
+  const absl::Status status = WaitForMembers(client->get(), options);
   if (!status.ok()) return status;
   return std::unique_ptr<Store>(
       std::make_unique<EtcdStore>(std::move(*client), options.prefix));

@@ -28,6 +28,9 @@ struct Options {
   // member; later attempts may take twice as long each.
   std::chrono::milliseconds call_timeout{8000};
   std::chrono::milliseconds attempt_timeout{1500};
+  // How long a store that is opened may take until the first member answers; 0:
+  // each is asked once.
+  std::chrono::milliseconds open_timeout{0};
   // Told of what an operator should know. May be empty.
   std::function<void(const std::string&)> log;
 };
