@@ -17,16 +17,13 @@
 
 #include "daemon/server/daemon_for_test.h"
 #include "ithaca/cluster/v1/cluster.grpc.pb.h"
+#include "tests/histories/net_islands.h"
 
 namespace ithaca::tests {
 namespace {
 
 constexpr char kProgram[] = "daemon/ithacad";
 constexpr std::chrono::milliseconds kPoll(20);
-
-bool Run(const std::string& command) {
-  return std::system((command + " >/dev/null 2>&1").c_str()) == 0;
-}
 
 // A port that is free now.
 int FreePort() {
@@ -46,17 +43,22 @@ int FreePort() {
   std::abort();
 }
 
+// Of this process, made when it has no other threads yet: before its first
+// cluster, whether or not that one is to be cut off.
+const StatusOr<std::unique_ptr<histories::NetIslands>>& Islands() {
+  static const auto* const islands =
+      new StatusOr<std::unique_ptr<histories::NetIslands>>(
+          histories::NetIslands::Make(2 * Cluster::kMaxHosts));
+  return *islands;
+}
+
 }  // namespace
 
 std::string Cluster::WhyNot(const Options& options) {
   if (std::string why = store::etcd::EtcdCluster::WhyNot(); !why.empty())
     return why;
-  if (!options.namespaces) return "";
-  const std::string probe = "ithp" + std::to_string(getpid());
-  const bool works =
-      Run("ip netns add " + probe) && Run("ip netns exec " + probe + " true");
-  Run("ip netns del " + probe);
-  return works ? "" : "network namespaces cannot be made here (needs root)";
+  const auto& islands = Islands();
+  return islands.ok() || !options.namespaces ? "" : islands.status().ToString();
 }
 
 std::unique_ptr<Cluster> Cluster::Start(const Options& options) {
@@ -66,13 +68,16 @@ std::unique_ptr<Cluster> Cluster::Start(const Options& options) {
 
 bool Cluster::Open(const Options& options) {
   namespaces_ = options.namespaces;
-  tag_ = std::to_string(getpid() % 10000);
   nodes_.resize(options.daemons);
-  if (namespaces_ && !MakeNamespaces()) return false;
   store::etcd::EtcdCluster::Options etcd;
   etcd.members.resize(options.etcd_members);
-  if (namespaces_) {
-    for (auto& member : etcd.members) member.host = "10.213.7.1";
+  etcd_apart_ = namespaces_ && options.etcd_apart;
+  for (size_t i = 0; namespaces_ && i < etcd.members.size(); ++i) {
+    etcd.members[i].host = histories::NetIslands::kNearAddress;
+    if (!etcd_apart_) continue;
+    const int host = kMaxHosts + static_cast<int>(i);
+    etcd.members[i] = {(*Islands())->address(host),
+                       (*Islands())->wrapper(host)};
   }
   auto started = store::etcd::EtcdCluster::Start(etcd);
   if (!started.ok()) {
@@ -84,33 +89,12 @@ bool Cluster::Open(const Options& options) {
     Node& node = nodes_[i];
     node.name = "n" + std::to_string(i);
     node.run_dir = server::MakeShortFolder();
-    node.host = namespaces_ ? "10.213.7.1" + std::to_string(i) : "127.0.0.1";
+    node.host = namespaces_ ? (*Islands())->address(i) : "127.0.0.1";
     node.port = FreePort();
     node.tls = authority_.Issue(node.name);
     StartDaemon(i);
   }
   return true;
-}
-
-bool Cluster::MakeNamespaces() {
-  const std::string bridge = "ithb" + tag_;
-  bool good = Run("ip link add " + bridge + " type bridge") &&
-              Run("ip addr add 10.213.7.1/24 dev " + bridge) &&
-              Run("ip link set " + bridge + " up");
-  for (size_t i = 0; good && i < nodes_.size(); ++i) {
-    const std::string n = std::to_string(i), space = "ith" + tag_ + "n" + n,
-                      veth = "ithv" + tag_ + n;
-    good =
-        Run("ip netns add " + space) &&
-        Run("ip link add " + veth + " type veth peer name eth0 netns " +
-            space) &&
-        Run("ip link set " + veth + " master " + bridge + " up") &&
-        Run("ip -n " + space + " addr add 10.213.7.1" + n + "/24 dev eth0") &&
-        Run("ip -n " + space + " link set eth0 up") &&
-        Run("ip -n " + space + " link set lo up");
-  }
-  if (!good) std::fprintf(stderr, "cannot make network namespaces\n");
-  return good;
 }
 
 Cluster::~Cluster() {
@@ -119,19 +103,17 @@ Cluster::~Cluster() {
     if (std::getenv("ITHACA_SHOW_LOGS") != nullptr)
       std::fprintf(stderr, "---- %s\n%s", NameOf(i).c_str(), LogOf(i).c_str());
   }
-  etcd_.reset();
-  if (!namespaces_) return;
-  for (size_t i = 0; i < nodes_.size(); ++i)
-    Run("ip netns del ith" + tag_ + "n" + std::to_string(i));
-  Run("ip link del ithb" + tag_);
+  // For the next one.
+  for (size_t i = 0; namespaces_ && i < nodes_.size(); ++i) SetLink(i, true);
+  for (size_t i = 0; etcd_apart_ && etcd_ != nullptr && i < etcd_->size(); ++i)
+    SetEtcdLink(i, true);
 }
 
 void Cluster::StartDaemon(size_t index) {
   Node& node = nodes_[index];
   const std::string at = node.host + ":" + std::to_string(node.port);
   std::vector<std::string> words;
-  if (namespaces_)
-    words = {"ip", "netns", "exec", "ith" + tag_ + "n" + std::to_string(index)};
+  if (namespaces_) words = (*Islands())->wrapper(index);
   for (const std::string& word :
        {std::string(kProgram), "--run_dir=" + node.run_dir,
         "--store=etcd:" + etcd_->endpoints(), "--listen=" + at,
@@ -173,9 +155,14 @@ void Cluster::Resume(size_t node) {
 }
 
 void Cluster::SetLink(size_t node, bool up) {
-  if (!Run("ip link set ithv" + tag_ + std::to_string(node) +
-           (up ? " up" : " down")))
-    Die("cannot change the link");
+  const Status done = (*Islands())->Cut(node, !up);
+  if (!done.ok()) Die("cannot change the link: " + done.ToString());
+}
+
+void Cluster::SetEtcdLink(size_t member, bool up) {
+  const Status done =
+      (*Islands())->Cut(kMaxHosts + static_cast<int>(member), !up);
+  if (!done.ok()) Die("cannot change the link: " + done.ToString());
 }
 
 std::string Cluster::LogOf(size_t node) const {
@@ -193,6 +180,10 @@ std::unique_ptr<client::Client> Cluster::Connect(size_t node,
   for (;;) {
     auto client = client::Client::Connect(options);
     if (client.ok()) return std::move(*client);
+    if (waitpid(nodes_[node].pid, nullptr, WNOHANG) == nodes_[node].pid) {
+      nodes_[node].pid = -1;
+      Die(NameOf(node) + " has ended:\n" + LogOf(node));
+    }
     if (std::chrono::steady_clock::now() > give_up)
       Die(client.status().ToString() + "\n" + LogOf(node));
     std::this_thread::sleep_for(kPoll);

@@ -1,8 +1,10 @@
 // A cluster for tests: a real etcd, and ithacad processes that are killed,
 // stopped, cut off and started again, with one member of a group through each.
 //
-// Used by failover_test and detection_bench. Threads: the caller's. Life: Start
-// to the destructor, which kills every process and removes its namespaces.
+// Used by failover_test, detection_bench and histories. Threads: the caller's,
+// and the first WhyNot before the process has others (see NetIslands). Life:
+// Start to the destructor, which kills every process; however this process
+// ends, nothing of it is left.
 #ifndef ITHACA_TESTS_CLUSTER_CLUSTER_H_
 #define ITHACA_TESTS_CLUSTER_CLUSTER_H_
 
@@ -25,14 +27,19 @@ namespace ithaca::tests {
 
 class Cluster {
  public:
+  // Of daemons, and of members of etcd.
+  static constexpr int kMaxHosts = 3;
   struct Options {
     size_t daemons = 3;
     size_t etcd_members = 1;
-    // Each daemon in a network namespace of its own, behind one bridge.
+    // Each daemon on a host of its own, which can be cut off. At most
+    // kMaxHosts daemons, and one such cluster at a time.
     bool namespaces = false;
+    // With `namespaces`: each member of etcd, at most kMaxHosts, too.
+    bool etcd_apart = false;
   };
 
-  // Why there can be none here; empty: there can.
+  // Why there can be none here; empty: there can. To be asked before Start.
   static std::string WhyNot(const Options& options);
 
   // Null, with the reason on standard error, when it cannot start.
@@ -49,8 +56,9 @@ class Cluster {
   // SIGSTOP and SIGCONT.
   void Pause(size_t node);
   void Resume(size_t node);
-  // Takes its link down, or up again.
+  // Nothing reaches the node, and nothing comes from it; or again.
   void SetLink(size_t node, bool up);
+  void SetEtcdLink(size_t member, bool up);
 
   // Waits until the daemon answers.
   std::unique_ptr<client::Client> Connect(size_t node,
@@ -76,11 +84,10 @@ class Cluster {
 
   Cluster() = default;
   bool Open(const Options& options);
-  bool MakeNamespaces();
   bool IsWell(size_t* coordinator);
 
   bool namespaces_ = false;
-  std::string tag_;
+  bool etcd_apart_ = false;
   cluster::AuthorityForTest authority_;
   std::unique_ptr<store::etcd::EtcdCluster> etcd_;
   std::vector<Node> nodes_;

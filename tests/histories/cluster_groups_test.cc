@@ -13,6 +13,7 @@
 
 #include "tests/cluster/cluster.h"
 #include "tests/histories/group_run.h"
+#include "tests/histories/group_seen.h"
 
 namespace ithaca::histories {
 namespace {
@@ -26,8 +27,21 @@ class Nemesis {
   Nemesis(Cluster* cluster, FaultLog* faults, uint64_t seed)
       : cluster_(cluster), faults_(faults), random_(seed) {}
 
-  // One fault, and its end.
+  // One fault, its end, and the cluster well again.
   void Strike() {
+    StrikeOnce();
+    cluster_->WaitUntilWell();
+    const int64_t well_ns = NowNs();
+    // What clients gave up before is on its way no more: a daemon that answers
+    // has read what came before.
+    std::this_thread::sleep_for(kSettled);
+    faults_->OverNow(well_ns);
+  }
+
+ private:
+  static constexpr milliseconds kSettled{500};
+
+  void StrikeOnce() {
     const size_t node = random_() % cluster_->size();
     std::this_thread::sleep_for(milliseconds(random_() % 800));
     switch (random_() % 4) {
@@ -51,14 +65,27 @@ class Nemesis {
     }
     store::etcd::EtcdCluster* etcd = cluster_->etcd();
     const size_t member = random_() % etcd->size();
+    const milliseconds time(random_() % 2000);
     faults_->Break();
-    etcd->Kill(member);
-    std::this_thread::sleep_for(milliseconds(random_() % 1000));
-    EXPECT_TRUE(etcd->Restart(member).ok());
+    switch (random_() % 3) {
+      case 0:
+        etcd->Kill(member);
+        std::this_thread::sleep_for(time);
+        EXPECT_TRUE(etcd->Restart(member).ok());
+        break;
+      case 1:
+        etcd->Pause(member);
+        std::this_thread::sleep_for(time);
+        etcd->Resume(member);
+        break;
+      default:
+        cluster_->SetEtcdLink(member, false);
+        std::this_thread::sleep_for(time);
+        cluster_->SetEtcdLink(member, true);
+    }
     EXPECT_TRUE(etcd->WaitUntilHealthy().ok());
   }
 
- private:
   Cluster* const cluster_;
   FaultLog* const faults_;
   std::mt19937_64 random_;
@@ -69,7 +96,7 @@ TEST(ClusterGroupsTest, OneHistory) {
   std::printf("seed %llu\n", static_cast<unsigned long long>(seed));
   Cluster::Options options;
   options.etcd_members = 3;
-  options.namespaces = true;
+  options.namespaces = options.etcd_apart = true;
   if (const std::string why = Cluster::WhyNot(options); !why.empty())
     GTEST_SKIP() << why;
   const auto cluster = Cluster::Start(options);
@@ -94,8 +121,6 @@ TEST(ClusterGroupsTest, OneHistory) {
   Nemesis nemesis(cluster.get(), &faults, seed);
   int strikes = 0;
   for (; steady_clock::now() < end; ++strikes) nemesis.Strike();
-  cluster->WaitUntilWell();
-  std::this_thread::sleep_for(milliseconds(500));
   const GroupReport report = run.Finish();
   std::printf("%d faults; %s\n", strikes, Summary(report).c_str());
   for (const std::string& violation : report.violations)

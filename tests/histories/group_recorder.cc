@@ -13,9 +13,9 @@ void FaultLog::Break() {
   breaks_.insert(NowNs());
 }
 
-void FaultLog::AllOver() {
+void FaultLog::OverNow(int64_t given_up_ns) {
   std::lock_guard<std::mutex> lock(mutex_);
-  overs_.insert(NowNs());
+  overs_[given_up_ns] = NowNs();
 }
 
 std::optional<int64_t> FaultLog::BreakBefore(int64_t at_ns) const {
@@ -35,7 +35,7 @@ std::optional<int64_t> FaultLog::BreakAfter(int64_t at_ns) const {
 int64_t FaultLog::OverAfter(int64_t at_ns) const {
   std::lock_guard<std::mutex> lock(mutex_);
   const auto after = overs_.lower_bound(at_ns);
-  return after == overs_.end() ? kNever : *after;
+  return after == overs_.end() ? kNever : after->second;
 }
 
 void GroupRecorder::Add(int client, int64_t call_ns, int64_t end_ns,

@@ -5,6 +5,7 @@
 #define ITHACA_TESTS_HISTORIES_GROUP_RECORDER_H_
 
 #include <cstdint>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -13,6 +14,7 @@
 
 #include "tests/histories/epoch_ledger.h"
 #include "tests/histories/group_model.h"
+#include "tests/histories/group_seen.h"
 #include "tests/histories/linearizer.h"
 #include "tests/histories/watch_rules.h"
 
@@ -26,19 +28,23 @@ class FaultLog {
   void Break();
   // Whoever could still do what was asked before is dead (a single daemon was
   // killed, and the next one is about to start).
-  void AllOver();
+  void AllOver() { OverNow(NowNs()); }
+  // What was given up before `given_up_ns` has been done, or never is: in a
+  // cluster that has been well since then, with all its daemons.
+  void OverNow(int64_t given_up_ns);
 
   // The latest Break before `at_ns`.
   std::optional<int64_t> BreakBefore(int64_t at_ns) const;
   // The first one after it.
   std::optional<int64_t> BreakAfter(int64_t at_ns) const;
-  // The first AllOver after `at_ns`; kNever.
+  // When what was given up at `at_ns` was over; kNever.
   int64_t OverAfter(int64_t at_ns) const;
 
  private:
   mutable std::mutex mutex_;
   std::set<int64_t> breaks_;  // guarded by mutex_
-  std::set<int64_t> overs_;   // guarded by mutex_
+  // When what was given up before the key was over; guarded by mutex_.
+  std::map<int64_t, int64_t> overs_;
 };
 
 struct GroupReport {

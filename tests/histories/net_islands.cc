@@ -49,7 +49,7 @@ StatusOr<std::unique_ptr<NetIslands>> NetIslands::Make(int hosts) {
        std::vector<std::vector<std::string>>{
            {"link", "set", "lo", "up"},
            {"link", "add", kBridge, "type", "bridge"},
-           {"addr", "add", "10.77.0.100/24", "dev", kBridge},
+           {"addr", "add", std::string(kNearAddress) + "/24", "dev", kBridge},
            {"link", "set", kBridge, "up"}}) {
     Status done = Ip("", words);
     if (!done.ok()) return done;

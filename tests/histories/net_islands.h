@@ -25,6 +25,8 @@ class NetIslands {
   // is not possible here: what a test skips with.
   static StatusOr<std::unique_ptr<NetIslands>> Make(int hosts);
 
+  // This process, as hosts reach it.
+  static constexpr char kNearAddress[] = "10.77.0.100";
   // Reachable from this process and from each other.
   std::string address(int host) const;
   // Put before a command, it runs on the host.
