@@ -306,6 +306,8 @@ void Daemon::KeepLease() {
     lease_ = 0;
     election_->LeaseChanged(false, now);
   }
+  // A new one only after the loss of the old one has had its step.
+  if (lease_ == 0 && (busy_ || coordinating_)) return;
   if (now < keep_at_) return;
   keep_at_ = now + kLeaseTtl / 3;
   if (!world_->to_store[index_]) return;
