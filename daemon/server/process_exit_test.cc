@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <functional>
 #include <memory>
@@ -43,7 +44,11 @@ class ProcessExit : public testing::Test {
     complete_.WaitFor(kObservers);
   }
 
+  // Observers then leave one by one, and those that are still there see it.
+  void TearDown() override { ending_ = true; }
+
   void Note(const grpc::Slice& bytes) {
+    if (ending_) return;
     v1::JoinGroupResponse message;
     ASSERT_TRUE(
         message.ParseFromArray(bytes.begin(), static_cast<int>(bytes.size())));
@@ -69,6 +74,7 @@ class ProcessExit : public testing::Test {
 
   DaemonForTest daemon_;
   std::unique_ptr<Connections> connections_;
+  std::atomic<bool> ending_{false};
   Tally complete_;
   Tally lost_;
   Streams observers_;
