@@ -93,9 +93,7 @@ struct Geometry {
   }
   uint64_t TensorBytes(const StepShape& step, int32_t side, int index) const;
 
-  // Bytes on the wire of an element, and what pointers of messages are aligned
-  // to at least.
-  uint64_t WireElementBytes() const { return quantised ? 1 : element_bytes; }
+  // What pointers of messages are aligned to at least.
   uint64_t MessageAlignment() const { return quantised ? 4 : element_bytes; }
   // Where tensor `index` lies in the message from `sender` to `receiver`.
   WirePart PartAt(const StepShape& step, int32_t sender, int32_t receiver,
